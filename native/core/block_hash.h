@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What MD4 and SHA-256 share: 64-byte blocks, a buffer for the rest, and the closing padding
+// (0x80, zeros, bit count as u64). Only the byte order of that count differs.
+#ifndef MULEPLEX_CORE_BLOCK_HASH_H_
+#define MULEPLEX_CORE_BLOCK_HASH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace muleplex {
+
+/// Collects input into whole blocks for `Compressor::compress(const uint8_t*, size_t blockCount)`.
+template <typename Compressor, bool kBigEndianCount>
+class BlockBuffer {
+ public:
+  static constexpr size_t kBlockSize = 64;
+
+  void update(Compressor& compressor, const uint8_t* data, size_t size) {
+    totalSize_ += size;
+    if (heldSize_ > 0) {
+      const size_t wanted = kBlockSize - heldSize_;
+      const size_t taken = size < wanted ? size : wanted;
+      if (taken > 0) std::memcpy(held_ + heldSize_, data, taken);
+      heldSize_ += taken;
+      if (heldSize_ < kBlockSize) return;
+      compressor.compress(held_, 1);
+      heldSize_ = 0;
+      data += taken;
+      size -= taken;
+    }
+    const size_t blockCount = size / kBlockSize;
+    if (blockCount > 0) compressor.compress(data, blockCount);
+    heldSize_ = size % kBlockSize;
+    if (heldSize_ > 0) std::memcpy(held_, data + blockCount * kBlockSize, heldSize_);
+  }
+
+  /// Compresses the padded last block or two and makes the buffer empty again.
+  void finish(Compressor& compressor) {
+    uint8_t tail[2 * kBlockSize] = {};
+    if (heldSize_ > 0) std::memcpy(tail, held_, heldSize_);
+    tail[heldSize_] = 0x80;
+    const size_t blockCount = heldSize_ + 1 + sizeof(uint64_t) <= kBlockSize ? 1 : 2;
+    uint8_t* count = tail + blockCount * kBlockSize - sizeof(uint64_t);
+    const uint64_t bitCount = totalSize_ * 8;
+    for (size_t i = 0; i < sizeof(uint64_t); ++i) {
+      const size_t shift = 8 * (kBigEndianCount ? sizeof(uint64_t) - 1 - i : i);
+      count[i] = static_cast<uint8_t>(bitCount >> shift);
+    }
+    compressor.compress(tail, blockCount);
+    totalSize_ = 0;
+    heldSize_ = 0;
+  }
+
+ private:
+  uint8_t held_[kBlockSize];
+  size_t heldSize_ = 0;
+  uint64_t totalSize_ = 0;
+};
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_CORE_BLOCK_HASH_H_

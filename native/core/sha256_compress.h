@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The compression functions of SHA-256, one per instruction set; sha256.cc picks one per process.
+#ifndef MULEPLEX_CORE_SHA256_COMPRESS_H_
+#define MULEPLEX_CORE_SHA256_COMPRESS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace muleplex {
+
+/// Round constants (FIPS 180-4, 4.2.2).
+extern const uint32_t kSha256RoundConstants[64];
+
+using Sha256Compress = void (*)(uint32_t state[8], const uint8_t* data, size_t blockCount);
+
+void sha256CompressPortable(uint32_t state[8], const uint8_t* data, size_t blockCount);
+
+#if defined(__x86_64__)
+/// True when the processor has SHA, SSSE3 and SSE4.1.
+bool sha256HasShaInstructions();
+/// To be called only when sha256HasShaInstructions().
+void sha256CompressShaInstructions(uint32_t state[8], const uint8_t* data, size_t blockCount);
+#endif
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_CORE_SHA256_COMPRESS_H_
