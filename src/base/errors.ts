@@ -29,14 +29,17 @@ export const ERROR_CODES = {
   ERR_CORE_MISSING: 'usage',
   ERR_CORE_REFUSED: 'daemon',
   ERR_DAEMON_ABSENT: 'usage',
+  ERR_DAEMON_LOST: 'daemon',
   ERR_DAEMON_RUNNING: 'usage',
   ERR_DATASET_AMBIGUOUS: 'usage',
+  ERR_DATASET_BUSY: 'usage',
   ERR_DATASET_UNKNOWN: 'usage',
   ERR_EC_AUTH_REFUSED: 'daemon',
   ERR_EC_CLOSED: 'daemon',
   ERR_EC_MALFORMED: 'malformed',
   ERR_ENVELOPE_MALFORMED: 'malformed',
   ERR_FOLDER_INVALID: 'usage',
+  ERR_FOLLOW_CONFLICT: 'usage',
   ERR_FORMAT_MALFORMED: 'malformed',
   ERR_FRAME_CORRUPT: 'corrupt',
   ERR_HOME_EXISTS: 'usage',
@@ -66,6 +69,7 @@ export const ERROR_CODES = {
   ERR_SPACE_SHORT: 'storage',
   ERR_STORAGE_FAILED: 'storage',
   ERR_WAIT_TIMEOUT: 'timeout',
+  ERR_WRITER_OTHER: 'refused',
 } as const satisfies Record<string, ErrorClass>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

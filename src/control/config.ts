@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// config.toml of a home: one table of keys gives the parser, the checks and the explained file that
+// `muleplex init` writes, so that no key can exist in one of them only.
+import { isIPv4 } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { parse } from 'smol-toml';
+import { ReplicationError, messageOf } from '../base/errors.ts';
+import type { LogLevel } from '../base/logger.ts';
+import type { CoreMode } from '../core/core.ts';
+
+export interface Config {
+  readonly site: { readonly name: string };
+  readonly control: {
+    readonly address: string;
+    readonly port: number;
+    readonly listen: string;
+  };
+  readonly ed2k: { readonly address: string; readonly port: number };
+  readonly core: {
+    readonly mode: CoreMode;
+    readonly program?: string;
+    readonly library?: string;
+    readonly ecHost?: string;
+    readonly ecPort?: number;
+    readonly ecPasswordFile?: string;
+  };
+  readonly ingest: {
+    readonly chunkAverage: number;
+    readonly compressionLevel: number;
+    readonly threads: number;
+  };
+  readonly log: { readonly level: LogLevel };
+}
+
+type Value = string | number;
+
+interface Key {
+  readonly table: string;
+  readonly key: string;
+  /** Undefined: optional without a default, written as a comment. */
+  readonly fallback?: Value;
+  /** Shown in the commented line of an optional key. */
+  readonly example?: Value;
+  readonly explain: string;
+  /** Returns what is wrong, or undefined. */
+  readonly check: (value: unknown) => string | undefined;
+}
+
+const NAME_MAX = 64;
+/** Below, ids outweigh what finer chunks save; above, one changed byte costs too much. */
+const CHUNK_AVERAGE_MIN = 65_536;
+const CHUNK_AVERAGE_MAX = 262_144;
+/** Each thread holds a batch; more of them only help where cores are idle. */
+const THREADS_MAX = 64;
+
+const siteName = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u.test(value) && value.length <= NAME_MAX
+    ? undefined
+    : 'must be 1 to 64 letters, digits, spaces, dots, dashes or underscores';
+const address = (value: unknown): string | undefined =>
+  typeof value === 'string' && isIPv4(value) ? undefined : 'must be an IPv4 address';
+const absolutePath = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.startsWith('/') ? undefined : 'must be an absolute path';
+const integer =
+  (low: number, high: number) =>
+  (value: unknown): string | undefined =>
+    typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high
+      ? undefined
+      : `must be a whole number from ${low} to ${high}`;
+const oneOf =
+  (...names: readonly string[]) =>
+  (value: unknown): string | undefined =>
+    typeof value === 'string' && names.includes(value)
+      ? undefined
+      : `must be one of ${names.join(', ')}`;
+const powerOfTwo = (value: unknown): string | undefined =>
+  integer(CHUNK_AVERAGE_MIN, CHUNK_AVERAGE_MAX)(value) ??
+  (Number.isInteger(Math.log2(value as number)) ? undefined : 'must be a power of two');
+
+const KEYS: readonly Key[] = [
+  {
+    table: 'site',
+    key: 'name',
+    explain: 'What people call this site. Peers see it; it identifies nothing.',
+    check: siteName,
+  },
+  {
+    table: 'control',
+    key: 'address',
+    fallback: '127.0.0.1',
+    explain: 'IPv4 address at which peers reach muleplexd; part of the site card.',
+    check: address,
+  },
+  {
+    table: 'control',
+    key: 'port',
+    fallback: 4720,
+    explain: 'TCP port of muleplexd (TLS 1.3, both sides authenticated).',
+    check: integer(1, 65_535),
+  },
+  {
+    table: 'control',
+    key: 'listen',
+    fallback: '127.0.0.1',
+    explain: 'Local IPv4 address that muleplexd listens on; 0.0.0.0 means all.',
+    check: address,
+  },
+  {
+    table: 'ed2k',
+    key: 'address',
+    fallback: '127.0.0.1',
+    explain: 'IPv4 address at which the cores of peers reach this core; part of the site card.',
+    check: address,
+  },
+  {
+    table: 'ed2k',
+    key: 'port',
+    fallback: 4662,
+    explain: 'TCP port of the core for eD2k transfers. UDP uses the next ones.',
+    check: integer(1, 65_500),
+  },
+  {
+    table: 'core',
+    key: 'mode',
+    fallback: 'embedded',
+    explain:
+      'How the aMule core runs: embedded (libmulecore.so in a child process of muleplexd), ' +
+      'managed (muleplexd starts and supervises amuled) or external (a patched amuled that you run).',
+    check: oneOf('embedded', 'managed', 'external'),
+  },
+  {
+    table: 'core',
+    key: 'program',
+    example: '/usr/local/bin/amuled',
+    explain: 'Patched amuled for managed. Default: the one built by ./scripts/build-core.',
+    check: absolutePath,
+  },
+  {
+    table: 'core',
+    key: 'library',
+    example: '/usr/local/lib/libmulecore.so',
+    explain: 'Core library for embedded. Default: the one built by ./scripts/build-core.',
+    check: absolutePath,
+  },
+  {
+    table: 'core',
+    key: 'ec_host',
+    example: '127.0.0.1',
+    explain: 'Address of the external connections port of an external amuled.',
+    check: address,
+  },
+  {
+    table: 'core',
+    key: 'ec_port',
+    example: 4712,
+    explain:
+      'Port of external connections: where an external amuled listens. In embedded and managed ' +
+      'mode it also opens this port on 127.0.0.1 for amulecmd and amulegui.',
+    check: integer(1, 65_535),
+  },
+  {
+    table: 'core',
+    key: 'ec_password_file',
+    example: '/etc/muleplex/ec-password',
+    explain: 'File (mode 0600) whose first line is the password for external connections.',
+    check: absolutePath,
+  },
+  {
+    table: 'ingest',
+    key: 'chunk_average',
+    fallback: 131_072,
+    explain: 'Average chunk in bytes of data sets first published here: a power of two, 65536 to 262144.',
+    check: powerOfTwo,
+  },
+  {
+    table: 'ingest',
+    key: 'compression_level',
+    fallback: 3,
+    explain: 'zstd level of new frames, 1 (fast) to 19 (small).',
+    check: integer(1, 19),
+  },
+  {
+    table: 'ingest',
+    key: 'threads',
+    fallback: Math.min(availableParallelism(), 16),
+    explain: 'Batches that are read, compressed and encrypted at once; each holds about 32 MB.',
+    check: integer(1, THREADS_MAX),
+  },
+  {
+    table: 'log',
+    key: 'level',
+    fallback: 'info',
+    explain: 'Least severe line that is written to log/muleplexd.log: error, warn, info or debug.',
+    check: oneOf('error', 'warn', 'info', 'debug'),
+  },
+];
+
+/** Values of single keys, named `table.key`. */
+export type ConfigValues = ReadonlyMap<string, Value>;
+
+function invalid(path: string, name: string, problem: string): ReplicationError {
+  return new ReplicationError('ERR_CONFIG_INVALID', `${path}: ${name} ${problem}`, {
+    path,
+    key: name,
+  });
+}
+
+/** Collects `table.key` => value; refuses what is in no table of ours. */
+function flatten(source: string, path: string): Map<string, unknown> {
+  let tables: Record<string, unknown>;
+  try {
+    tables = parse(source);
+  } catch (error) {
+    throw invalid(path, 'the file', `is not TOML: ${messageOf(error).split('\n')[0] ?? ''}`);
+  }
+  const found = new Map<string, unknown>();
+  for (const [table, content] of Object.entries(tables)) {
+    if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+      throw invalid(path, table, 'is outside of the known tables');
+    }
+    for (const [key, value] of Object.entries(content)) {
+      const name = `${table}.${key}`;
+      if (!KEYS.some((known) => nameOf(known) === name)) {
+        throw invalid(path, name, 'is not a key of this version');
+      }
+      found.set(name, value);
+    }
+  }
+  return found;
+}
+
+const nameOf = (key: Key): string => `${key.table}.${key.key}`;
+
+/** Checks the text of a config.toml and fills in defaults. Throws ERR_CONFIG_INVALID. */
+export function parseConfig(source: string, path: string): Config {
+  const found = flatten(source, path);
+  const values = new Map<string, Value>();
+  for (const key of KEYS) {
+    const name = nameOf(key);
+    const value = found.get(name) ?? key.fallback;
+    if (value === undefined) {
+      if (key.example === undefined) throw invalid(path, name, 'is missing');
+      continue;
+    }
+    const problem = key.check(value);
+    if (problem !== undefined) throw invalid(path, name, problem);
+    values.set(name, value as Value);
+  }
+  const config = assemble(values);
+  if (config.core.mode === 'external') {
+    for (const name of ['core.ec_host', 'core.ec_port', 'core.ec_password_file']) {
+      if (!values.has(name)) throw invalid(path, name, 'is needed by core.mode = "external"');
+    }
+  }
+  return config;
+}
+
+function assemble(values: ConfigValues): Config {
+  const get = <T extends Value>(name: string): T => values.get(name) as T;
+  const optional = <T extends Value, K extends string>(
+    property: K,
+    name: string,
+  ): Partial<Record<K, T>> => {
+    const value = values.get(name);
+    return value === undefined ? {} : ({ [property]: value } as Record<K, T>);
+  };
+  return {
+    site: { name: get('site.name') },
+    control: {
+      address: get('control.address'),
+      port: get('control.port'),
+      listen: get('control.listen'),
+    },
+    ed2k: { address: get('ed2k.address'), port: get('ed2k.port') },
+    core: {
+      mode: get<string>('core.mode') as CoreMode,
+      ...optional<string, 'program'>('program', 'core.program'),
+      ...optional<string, 'library'>('library', 'core.library'),
+      ...optional<string, 'ecHost'>('ecHost', 'core.ec_host'),
+      ...optional<number, 'ecPort'>('ecPort', 'core.ec_port'),
+      ...optional<string, 'ecPasswordFile'>('ecPasswordFile', 'core.ec_password_file'),
+    },
+    ingest: {
+      chunkAverage: get('ingest.chunk_average'),
+      compressionLevel: get('ingest.compression_level'),
+      threads: get('ingest.threads'),
+    },
+    log: { level: get<string>('log.level') as LogLevel },
+  };
+}
+
+/**
+ * The text of a new config.toml: every key with its explanation, optional ones without a value as
+ * a comment. Throws ERR_CONFIG_INVALID when a given value is wrong.
+ */
+export function formatConfig(given: ConfigValues): string {
+  const lines = ['# Configuration of a Muleplex site. Changes take effect when muleplexd starts.'];
+  let table = '';
+  for (const key of KEYS) {
+    if (key.table !== table) {
+      table = key.table;
+      lines.push('', `[${table}]`);
+    }
+    lines.push(...wrap(key.explain).map((line) => `# ${line}`));
+    const value = given.get(nameOf(key)) ?? key.fallback;
+    lines.push(
+      value === undefined
+        ? `# ${key.key} = ${JSON.stringify(key.example)}`
+        : `${key.key} = ${JSON.stringify(value)}`,
+    );
+  }
+  const source = `${lines.join('\n')}\n`;
+  parseConfig(source, 'config.toml');
+  return source;
+}
+
+const COLUMNS = 90;
+
+function wrap(sentence: string): string[] {
+  const lines = [''];
+  for (const word of sentence.split(' ')) {
+    const last = lines.at(-1) ?? '';
+    if (last.length + word.length + 1 > COLUMNS) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
+}
