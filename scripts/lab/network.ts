@@ -138,9 +138,7 @@ exec "$@"`;
   async pairCounts(): Promise<readonly PairCount[]> {
     const counts: PairCount[] = [];
     for (const sender of this.#sites()) {
-      const text = await run(
-        this.#inside(sender, ['tc', '-s', 'class', 'show', 'dev', 'uplink']),
-      );
+      const text = await run(this.#inside(sender, ['tc', '-s', 'class', 'show', 'dev', 'uplink']));
       for (const match of text.matchAll(/class htb 1:(\d+)0 [^]*?Sent (\d+) bytes (\d+) pkt/g)) {
         const [receiver, bytes, packets] = match.slice(1).map(Number);
         if (receiver === undefined || bytes === undefined || packets === undefined) continue;

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ControlClient } from '../../src/control/client.ts';
 import type { Network } from './network.ts';
 
 /** The compiled command line beside the compiled lab. */
@@ -74,8 +75,7 @@ export class Site {
     await log.close();
     const deadline = Date.now() + START_LIMIT_MS;
     for (;;) {
-      const outcome = await this.run(['status', '--json']);
-      if (outcome.exitCode === 0 && isReady(outcome.stdout)) return;
+      if (isReady(await this.ask('status').catch(() => undefined))) return;
       if (this.#daemon.exitCode !== null || Date.now() > deadline) {
         throw new Error(`${this.name}: the daemon does not answer, see ${this.folder}/daemon.log`);
       }
@@ -97,6 +97,12 @@ export class Site {
     const timer = setTimeout(() => daemon.kill('SIGKILL'), STOP_LIMIT_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** Asks the daemon what the reading command of that name shows, without starting a process. */
+  async ask(what: 'status' | 'snapshots' | 'transfers'): Promise<unknown> {
+    const client = new ControlClient({ socketPath: join(this.home, 'control.sock') });
+    return client.call('GET', `/v1/${what}`);
   }
 
   /** Runs a muleplex command in the site. */
@@ -137,7 +143,6 @@ export class Site {
   }
 }
 
-function isReady(text: string): boolean {
-  const status = JSON.parse(text) as { core?: { state?: string } };
-  return status.core?.state === 'running';
+function isReady(status: unknown): boolean {
+  return (status as { core?: { state?: string } } | undefined)?.core?.state === 'running';
 }
