@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "aich_tree.h"
+
+#include "check.h"
+
+namespace muleplex {
+namespace {
+
+size_t leftCount(size_t count, bool isLeft) { return (isLeft ? count + 1 : count) / 2; }
+
+}  // namespace
+
+void AichTree::addBlock(const Sha1Digest& hash) { blocks_.push_back(hash); }
+
+void AichTree::endPart() {
+  MULEPLEX_CHECK(!blocks_.empty());
+  parts_.push_back({blockRoot(0, blocks_.size(), false), blockRoot(0, blocks_.size(), true)});
+  blocks_.clear();
+}
+
+Sha1Digest AichTree::finish() {
+  MULEPLEX_CHECK(blocks_.empty() && !parts_.empty());
+  const Sha1Digest root = partRoot(0, parts_.size(), true);
+  parts_.clear();
+  return root;
+}
+
+Sha1Digest AichTree::join(const Sha1Digest& left, const Sha1Digest& right) {
+  sha1_.update(left.data(), left.size());
+  sha1_.update(right.data(), right.size());
+  return sha1_.finish();
+}
+
+// The recursion is as deep as the tree: at most 6 levels of blocks and 15 of parts.
+Sha1Digest AichTree::blockRoot(size_t begin, size_t end, bool isLeft) {
+  if (end - begin == 1) return blocks_[begin];
+  const size_t middle = begin + leftCount(end - begin, isLeft);
+  return join(blockRoot(begin, middle, true), blockRoot(middle, end, false));
+}
+
+Sha1Digest AichTree::partRoot(size_t begin, size_t end, bool isLeft) {
+  if (end - begin == 1) return isLeft ? parts_[begin].asLeft : parts_[begin].asRight;
+  const size_t middle = begin + leftCount(end - begin, isLeft);
+  return join(partRoot(begin, middle, true), partRoot(middle, end, false));
+}
+
+}  // namespace muleplex

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The root of an AICH tree: SHA-1 over blocks, over parts, to one hash. A node of n leaves has
+// ceil(n / 2) of them on the left when it is itself a left child (or the root), else floor(n / 2);
+// its hash is SHA-1(left || right). Parts are leaves of the upper tree, blocks of the lower one.
+#ifndef MULEPLEX_CORE_AICH_TREE_H_
+#define MULEPLEX_CORE_AICH_TREE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "crypto.h"
+
+namespace muleplex {
+
+/// Collects block hashes in file order. Memory is 40 bytes a part: a part's shape depends on the
+/// side it hangs on, which only the file's size tells, so both roots are kept.
+class AichTree {
+ public:
+  void addBlock(const Sha1Digest& hash);
+  /// Ends a part of at least one block.
+  void endPart();
+  /// Root over all parts, of which there is at least one; the object is then as new.
+  Sha1Digest finish();
+
+ private:
+  struct PartRoots {
+    Sha1Digest asRight;
+    Sha1Digest asLeft;
+  };
+
+  Sha1Digest join(const Sha1Digest& left, const Sha1Digest& right);
+  Sha1Digest blockRoot(size_t begin, size_t end, bool isLeft);
+  Sha1Digest partRoot(size_t begin, size_t end, bool isLeft);
+
+  Sha1 sha1_;
+  std::vector<Sha1Digest> blocks_;
+  std::vector<PartRoots> parts_;
+};
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_CORE_AICH_TREE_H_

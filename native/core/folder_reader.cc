@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "folder_reader.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "failure.h"
+#include "file_descriptor.h"
+
+namespace muleplex {
+namespace {
+
+// Between asking for a size and reading, the value may grow; more tries than this is a writer at
+// work, and the entry is reported as unreadable.
+constexpr int kGrowthTriesMax = 8;
+
+struct DirectoryCloser {
+  void operator()(DIR* directory) const { closedir(directory); }
+};
+
+/// Fills `out` by `read(buffer, size)`, which like readlink or getxattr gives a length or -1.
+/// `sizeHint` is tried first. Returns 0 or an errno value.
+template <typename Read>
+int readGrowing(std::string& out, size_t sizeHint, Read read) {
+  size_t capacity = std::max<size_t>(sizeHint, 16);
+  for (int tries = 0; tries < kGrowthTriesMax; ++tries, capacity *= 4) {
+    out.resize(capacity);
+    const ssize_t length = read(out.data(), capacity);
+    if (length >= 0 && static_cast<size_t>(length) < capacity) {
+      out.resize(static_cast<size_t>(length));
+      return 0;
+    }
+    if (length < 0 && errno != ERANGE) return errno;
+  }
+  return EAGAIN;
+}
+
+bool hasNoAttributes(int error) { return error == ENOTSUP || error == ENOSYS; }
+
+int readAttributes(const std::string& path, std::vector<ExtendedAttribute>& out) {
+  // Most entries have none, which costs one call.
+  const ssize_t listSize = llistxattr(path.c_str(), nullptr, 0);
+  if (listSize == 0) return 0;
+  if (listSize < 0) return hasNoAttributes(errno) ? 0 : errno;
+  std::string names;
+  int error = readGrowing(names, static_cast<size_t>(listSize) + 1,
+                          [&](char* p, size_t n) { return llistxattr(path.c_str(), p, n); });
+  if (error != 0) return error;
+  for (size_t start = 0; start < names.size();) {
+    ExtendedAttribute attribute{names.c_str() + start, {}};
+    start += attribute.name.size() + 1;
+    error = readGrowing(attribute.value, 256, [&](char* p, size_t n) {
+      return lgetxattr(path.c_str(), attribute.name.c_str(), p, n);
+    });
+    // It went between the list and now, or it is one that only root may see.
+    if (error == ENODATA) continue;
+    if (error != 0) return error;
+    out.push_back(std::move(attribute));
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return 0;
+}
+
+void readEntry(int folder, const std::string& folderPath, FolderEntry& entry) {
+  if (fstatat(folder, entry.name.c_str(), &entry.stat, AT_SYMLINK_NOFOLLOW) != 0) {
+    entry.statError = errno;
+    return;
+  }
+  const mode_t type = entry.stat.st_mode & S_IFMT;
+  if (type == S_IFLNK) {
+    entry.targetError = readGrowing(
+        entry.target, static_cast<size_t>(entry.stat.st_size) + 1,
+        [&](char* p, size_t n) { return readlinkat(folder, entry.name.c_str(), p, n); });
+  }
+  if (type == S_IFLNK || type == S_IFREG || type == S_IFDIR) {
+    entry.attributesError = readAttributes(folderPath + "/" + entry.name, entry.attributes);
+  }
+}
+
+}  // namespace
+
+std::vector<FolderEntry> readFolder(const std::string& path) {
+  FileDescriptor descriptor(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.isOpen()) throw Failure::system("open", errno);
+  const int folder = descriptor.get();
+  const std::unique_ptr<DIR, DirectoryCloser> directory(fdopendir(folder));
+  if (directory == nullptr) throw Failure::system("fdopendir", errno);
+  descriptor.release();
+  std::vector<FolderEntry> entries;
+  for (;;) {
+    errno = 0;
+    const dirent* next = readdir(directory.get());
+    if (next == nullptr) break;
+    if (std::strcmp(next->d_name, ".") == 0 || std::strcmp(next->d_name, "..") == 0) continue;
+    if (entries.size() == kFolderEntriesMax) {
+      throw Failure(FailureKind::kLimit, "the folder has too many entries");
+    }
+    entries.emplace_back().name = next->d_name;
+  }
+  if (errno != 0) throw Failure::system("readdir", errno);
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (FolderEntry& entry : entries) readEntry(folder, path, entry);
+  return entries;
+}
+
+}  // namespace muleplex

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A frame: one chunk as it lies in a pack, compressed where that pays, and encrypted.
+//
+// frame     = salt[32] | ciphertext | tag[16]
+// payload   = the bytes that are encrypted: the chunk (codec 0) or one zstd frame of it (codec 1)
+// AAD       = "muleplex frame" 0x00 | format u8 = 1 | cipher u8 = 1 (AES-256-GCM) | codec u8
+//             | keyEpoch u32le | rawLength u32le | baseCount u8 | baseIds[32] each
+// salt      = HMAC-SHA-256(K_siv, AAD | payload)
+// frame key = HMAC-SHA-256(K_enc, "frame" | salt); nonce = 12 zero bytes
+//
+// Equal key, AAD and payload give an equal frame; two different payloads never share a frame key.
+#ifndef MULEPLEX_CORE_FRAME_H_
+#define MULEPLEX_CORE_FRAME_H_
+
+#include <zstd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "crypto.h"
+
+namespace muleplex {
+
+enum class FrameCodec : uint8_t {
+  kRaw = 0,
+  kZstd = 1,
+  kZstdGroup = 2,   ///< Number reserved: solid group.
+  kZstdPrefix = 3,  ///< Number reserved: zstd with base chunks as prefix.
+};
+
+inline constexpr size_t kFrameSaltSize = 32;
+inline constexpr size_t kFrameOverhead = kFrameSaltSize + kGcmTagSize;
+/// Bounds what a decoder allocates for one frame.
+inline constexpr size_t kFrameRawMax = 16 * 1024 * 1024;
+inline constexpr size_t kBaseIdSize = 32;
+inline constexpr size_t kBaseCountMax = 16;
+
+/// What the AAD names besides the constants.
+struct FrameHeader {
+  FrameCodec codec = FrameCodec::kRaw;
+  uint32_t keyEpoch = 0;
+  uint32_t rawLength = 0;
+  /// baseCount * 32 bytes; only codec 3 has bases.
+  const uint8_t* baseIds = nullptr;
+  size_t baseCount = 0;
+};
+
+std::vector<uint8_t> frameAad(const FrameHeader& header);
+
+struct ZstdDeleter {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+/// Encodes chunks one after the other under one key epoch. One thread at a time.
+class FrameEncoder {
+ public:
+  /// `level` is a zstd level from 1 to 19.
+  FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uint32_t keyEpoch, int level);
+
+  /// Appends the frame of a chunk of 1 to kFrameRawMax bytes to `out`. The codec is zstd when
+  /// 16 * compressed <= 15 * raw, else raw: less would not pay for the decompression.
+  FrameCodec encode(const uint8_t* raw, size_t size, std::vector<uint8_t>& out);
+
+ private:
+  FrameCodec compress(const uint8_t* raw, size_t size, const uint8_t*& payload,
+                      size_t& payloadSize);
+
+  HmacSha256 encMac_;
+  HmacSha256 sivMac_;
+  Aes256Gcm cipher_;
+  uint32_t keyEpoch_;
+  int level_;
+  std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd_;
+  std::vector<uint8_t> compressed_;
+};
+
+/// Decodes frames one after the other under one K_enc. One thread at a time.
+class FrameDecoder {
+ public:
+  /// With `sivKey` the salt is checked too, which only a holder of the key could have got wrong.
+  FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey);
+
+  /// Writes header.rawLength bytes (1 to kFrameRawMax) to `raw`. Throws Failure with `index`:
+  /// kCorrupt when tag or salt do not match, kMalformed when the payload is not what the header
+  /// says, kUnsupported for the codecs 2 and 3 and above.
+  void decode(const FrameHeader& header, const uint8_t* frame, size_t size, uint8_t* raw,
+              size_t index);
+
+ private:
+  HmacSha256 encMac_;
+  std::unique_ptr<HmacSha256> sivMac_;
+  Aes256Gcm cipher_;
+  std::unique_ptr<ZSTD_DCtx, ZstdDeleter> zstd_;
+  std::vector<uint8_t> payload_;
+};
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_CORE_FRAME_H_
