@@ -56,12 +56,7 @@ export interface FetchRequest extends SharedPack {
 }
 
 export type FetchStateName =
-  | 'waiting'
-  | 'downloading'
-  | 'hashing'
-  | 'complete'
-  | 'paused'
-  | 'error';
+  'waiting' | 'downloading' | 'hashing' | 'complete' | 'paused' | 'error';
 
 export interface FetchState {
   readonly fileHash: string;
@@ -78,12 +73,7 @@ export interface FetchState {
 }
 
 export type SourceStateName =
-  | 'connecting'
-  | 'connected'
-  | 'queued'
-  | 'downloading'
-  | 'noNeededParts'
-  | 'unreachable';
+  'connecting' | 'connected' | 'queued' | 'downloading' | 'noNeededParts' | 'unreachable';
 
 export interface SourceState {
   readonly source: EndPoint;
