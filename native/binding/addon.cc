@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The addon: each file below adds its functions. Context-aware: nothing here is shared between
+// environments but immutable tables, so worker threads may load it too.
+#include <napi.h>
+
+#include "chunk_binding.h"
+#include "file_binding.h"
+#include "frame_binding.h"
+#include "hash_binding.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  muleplex::initHash(env, exports);
+  muleplex::initChunk(env, exports);
+  muleplex::initFrame(env, exports);
+  muleplex::initFile(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(muleplex, init)

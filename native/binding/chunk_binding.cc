@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "chunk_binding.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "arguments.h"
+#include "chunker.h"
+#include "promise_worker.h"
+
+namespace muleplex {
+namespace {
+
+constexpr const char* kGearInfo = "muleplex gear tables";
+
+Chunker makeChunker(const SecretKey& gearKey, uint32_t average) {
+  uint8_t tables[kGearTableBytes];
+  hkdfExpand(gearKey, kGearInfo, tables, sizeof tables);
+  return Chunker(tables, average);
+}
+
+struct NamedChunks {
+  std::vector<uint32_t> lengths;
+  std::vector<uint8_t> ids;
+  uint64_t consumed = 0;
+};
+
+NamedChunks cutAndName(const Chunker& chunker, HmacSha256& namer, ByteView bytes, bool isLast) {
+  NamedChunks chunks;
+  chunks.lengths = chunker.cut(bytes.data, bytes.size, isLast);
+  chunks.ids.reserve(chunks.lengths.size() * kHmacSize);
+  for (const uint32_t length : chunks.lengths) {
+    const HmacDigest id = namer.mac(bytes.data + chunks.consumed, length);
+    chunks.ids.insert(chunks.ids.end(), id.begin(), id.end());
+    chunks.consumed += length;
+  }
+  return chunks;
+}
+
+Napi::Object toObject(Napi::Env env, NamedChunks&& chunks) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("lengths", toUint32Array(env, chunks.lengths));
+  object.Set("ids", toBuffer(env, std::move(chunks.ids)));
+  object.Set("consumed", toNumber(env, chunks.consumed));
+  return object;
+}
+
+class CutTask final : public Task {
+ public:
+  CutTask(Chunker chunker, const SecretKey& idKey, const Napi::Value& buffers, bool isLast)
+      : chunker_(chunker),
+        idKey_(idKey),
+        bytes_(bytesOfEach(buffers)),
+        pin_(pin(buffers)),
+        isLast_(isLast) {}
+
+  void run() override {
+    HmacSha256 namer(idKey_);
+    results_.reserve(bytes_.size());
+    for (const ByteView bytes : bytes_) {
+      results_.push_back(cutAndName(chunker_, namer, bytes, isLast_));
+    }
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Array array = Napi::Array::New(env, results_.size());
+    for (size_t i = 0; i < results_.size(); ++i) {
+      const Napi::HandleScope scope(env);
+      array.Set(static_cast<uint32_t>(i), toObject(env, std::move(results_[i])));
+    }
+    return array;
+  }
+
+ private:
+  Chunker chunker_;
+  SecretKey idKey_;
+  std::vector<ByteView> bytes_;
+  Pin pin_;
+  bool isLast_;
+  std::vector<NamedChunks> results_;
+};
+
+class NameTask final : public Task {
+ public:
+  NameTask(const SecretKey& idKey, const Napi::Value& buffers)
+      : idKey_(idKey), bytes_(bytesOfEach(buffers)), pin_(pin(buffers)) {}
+
+  void run() override {
+    HmacSha256 namer(idKey_);
+    ids_.reserve(bytes_.size() * kHmacSize);
+    for (const ByteView bytes : bytes_) {
+      const HmacDigest id = namer.mac(bytes.data, bytes.size);
+      ids_.insert(ids_.end(), id.begin(), id.end());
+    }
+  }
+
+  Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(ids_)); }
+
+ private:
+  SecretKey idKey_;
+  std::vector<ByteView> bytes_;
+  Pin pin_;
+  std::vector<uint8_t> ids_;
+};
+
+/// cutAndName(gearKey, idKey, average, buffers[], isLast) => Promise<{lengths, ids, consumed}[]>,
+/// one for each buffer; every buffer is a stream of its own.
+Napi::Value cutAndNameEach(const Napi::CallbackInfo& info) {
+  return startTask(info.Env(),
+                   std::make_unique<CutTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
+                                             keyOf(info[1]), info[3], info[4].ToBoolean().Value()));
+}
+
+/// nameChunks(idKey, buffers[]) => Promise<ids: Buffer of 32 bytes each>
+Napi::Value nameChunks(const Napi::CallbackInfo& info) {
+  return startTask(info.Env(), std::make_unique<NameTask>(keyOf(info[0]), info[1]));
+}
+
+}  // namespace
+
+void initChunk(Napi::Env env, Napi::Object exports) {
+  exports.Set("cutAndName", Napi::Function::New<cutAndNameEach>(env, "cutAndName"));
+  exports.Set("nameChunks", Napi::Function::New<nameChunks>(env, "nameChunks"));
+}
+
+}  // namespace muleplex

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef MULEPLEX_BINDING_FILE_BINDING_H_
+#define MULEPLEX_BINDING_FILE_BINDING_H_
+
+#include <napi.h>
+
+namespace muleplex {
+
+/// Adds the functions readFolder, readSmallFiles, runFileBatch, openBeneath, dataRanges, allocate,
+/// syncFileSystem and removeTreeSlice.
+void initFile(Napi::Env env, Napi::Object exports);
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_BINDING_FILE_BINDING_H_
