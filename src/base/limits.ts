@@ -1,9 +1,132 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Every bound of the layers above the codecs, each with its reason; docs/limits.md lists them for
-// operators. Bounds of a wire format live with its codec.
+// Every bound of the system as a named constant with its reason; docs/limits.md lists them.
+// Sizes are bytes. Bounds of formats are part of docs/formats.md: changing one is a new version.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+// --- Local API.
 
 /** A call of the local API names folders, data sets and one link list; a card is under 1 KB. */
-export const CONTROL_BODY_SIZE_MAX = 1_048_576;
+export const CONTROL_BODY_SIZE_MAX = 1 * MiB;
 
-/** Packs that a data set may have; manifests, trailers and shares are held for each of them. */
+// --- Bencode. Our formats nest 3 levels; packed byte strings hold whatever there are many of.
+
+/** Nesting of lists and dictionaries: a decoder may recurse this far without using up its stack. */
+export const BENCODE_DEPTH_MAX = 8;
+/** Values of one document, keys included: 4,096 descriptors and as much again for the rest. */
+export const BENCODE_ITEMS_MAX = 16_384;
+/** Length of a dictionary key: keys are short words of our own. */
+export const BENCODE_KEY_LENGTH_MAX = 16;
+
+// --- Names and addresses.
+
+/** Characters of the name of a site or a data set: fits a table column and a file name. */
+export const NAME_LENGTH_MAX = 64;
+/** A DNS name in text form (RFC 1035, 2.3.4). */
+export const HOST_LENGTH_MAX = 253;
+
+// --- Signed records. Payload sizes are checked before a signature is.
+
+/** Site record: four keys and two addresses. */
+export const SITE_RECORD_SIZE_MAX = 1 * KiB;
+/** Genesis: 64 owners of 32 bytes, and parameters. */
+export const GENESIS_SIZE_MAX = 4 * KiB;
+/** Owners of a data set: people who can agree on a takeover. */
+export const OWNERS_MAX = 64;
+/** Manifest header: kept for ever by every site, so it stays small. */
+export const MANIFEST_HEADER_SIZE_MAX = 2 * KiB;
+/** Members a synchronous commit waits for: 48 ids of 32 bytes fit the header with room for the rest. */
+export const MEMBERS_MAX = 48;
+/** Receipt: two ids, a state, a time. */
+export const RECEIPT_SIZE_MAX = 512;
+/** Announcement: the descriptor of one pack of PACK_SIZE_MAX is 11 KB. */
+export const ANNOUNCEMENT_SIZE_MAX = 16 * KiB;
+/** Commit: MEMBERS_MAX receipts in their envelopes, about 260 bytes each. */
+export const COMMIT_SIZE_MAX = 32 * KiB;
+/** Handover: the ids of a few rejected headers. */
+export const HANDOVER_SIZE_MAX = 1 * KiB;
+/** Headers that one fork resolution can reject. */
+export const REJECTED_MAX = 16;
+/** Revocation: a site, a data set, rights. */
+export const REVOCATION_SIZE_MAX = 512;
+/** Text of a site card: a site record in its envelope, base64url, and the prefix. */
+export const SITE_CARD_LENGTH_MAX = 2 * KiB;
+
+// --- Keys.
+
+/** Key epochs of a key domain: one rotation a week for 19 years. */
+export const KEY_EPOCHS_MAX = 1_024;
+/** Sealed secrets: KEY_EPOCHS_MAX secrets of about 50 bytes each and the HPKE overhead. */
+export const SEALED_SECRETS_SIZE_MAX = 64 * KiB;
+
+// --- Chunks, frames, packs.
+
+/** Average chunk a data set may ask for; below it the ids outweigh what dedup gains. */
+export const CHUNK_AVERAGE_MIN = 4 * KiB;
+/** Average chunk a data set may ask for; above it one changed byte costs too much. */
+export const CHUNK_AVERAGE_MAX = 1 * MiB;
+/** Longest chunk of any data set, four times the largest average: several fit a frame. */
+export const CHUNK_SIZE_MAX = 4 * MiB;
+/** Raw bytes of a frame, and of a frame with its bases: bounds the memory of a decoder. */
+export const FRAME_RAW_SIZE_MAX = 16 * MiB;
+/** Chunks that one frame may use as its zstd prefix: a delta reads no more than these. */
+export const FRAME_BASES_MAX = 16;
+/** Target size of the first pack of a publish: the first bytes are on the wire early. */
+export const PACK_TARGET_SIZE_MIN = 16 * MiB;
+/** Target size of the last packs of a publish: few packs later. */
+export const PACK_TARGET_SIZE_MAX = 1 * GiB;
+/** Size of any pack: the largest target, a frame beyond it, padding and trailer, with room. */
+export const PACK_SIZE_MAX = 2 * GiB;
+/** Chunks of a pack: bounds what a reader of its trailer holds in memory. */
+export const PACK_CHUNKS_MAX = 131_072;
+/** Pack trailer before compression: it is one frame. A writer ends a pack before it is reached. */
+export const TRAILER_RAW_SIZE_MAX = FRAME_RAW_SIZE_MAX;
+/** Live packs of a data set; manifests, trailers and shares are held for each of them. */
 export const LIVE_PACKS_MAX = 4_096;
+
+// --- Manifest body and recipe.
+
+/** Manifest body: LIVE_PACKS_MAX descriptors of 1 GiB packs take 22 MB. */
+export const MANIFEST_BODY_SIZE_MAX = 32 * MiB;
+/** Snapshots whose chunks a pack set keeps beside the newest. */
+export const RETAINED_MAX = 4_096;
+/** Chunks named in the manifest by the recipe root (147 KB); a longer list is chunked itself. */
+export const RECIPE_ROOT_CHUNKS_MAX = 4_096;
+/** Times that the list of recipe chunks may be chunked again; 2 are enough for an exabyte. */
+export const RECIPE_LEVELS_MAX = 3;
+/** Path of an entry: PATH_MAX of Linux without the closing NUL. */
+export const PATH_LENGTH_MAX = 4_095;
+/** Name of one file in its folder: NAME_MAX of Linux. */
+export const FILE_NAME_LENGTH_MAX = 255;
+/** Extended attributes of one entry: the kernel lists at most 64 KiB of names. */
+export const XATTRS_MAX = 1_024;
+/** Name of an extended attribute (XATTR_NAME_MAX of Linux). */
+export const XATTR_NAME_LENGTH_MAX = 255;
+/** Value of an extended attribute (XATTR_SIZE_MAX of Linux). */
+export const XATTR_VALUE_SIZE_MAX = 64 * KiB;
+/** All attribute values of one entry together: more is no metadata. */
+export const XATTRS_SIZE_MAX = 1 * MiB;
+/** Holes kept of one file (1 MiB of records); the bytes of further ones are chunked as zeros. */
+export const HOLES_MAX = 65_536;
+/** Chunks in one record of the recipe (590 KB): a reader holds one record of a file at a time. */
+export const RECIPE_RECORD_CHUNKS_MAX = 16_384;
+/** One record: path, attributes, holes and chunks at their bounds. */
+export const RECIPE_RECORD_SIZE_MAX = 4 * MiB;
+/** Chunks of one file: 1 TiB at 64 KiB. */
+export const FILE_CHUNKS_MAX = 16_777_216;
+
+// --- eD2k links, as people paste them.
+
+/** Characters of a link: a name, the hashes of 6,900 parts (62 GiB), some sources. */
+export const LINK_LENGTH_MAX = 256 * KiB;
+/** File name in a link after decoding, in UTF-8 bytes (NAME_MAX of Linux). */
+export const LINK_NAME_LENGTH_MAX = 255;
+/** Sources of a link: as many as aMule asks for a file at once. */
+export const LINK_SOURCES_MAX = 256;
+
+// --- Local API.
+
+/** Body of a call of the local API: names of folders and data sets, one link or site card. */
+export const CONTROL_BODY_SIZE_MAX = 1 * MiB;

@@ -7,6 +7,7 @@ import { parse } from 'smol-toml';
 import { ReplicationError, messageOf } from '../base/errors.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { CoreMode } from '../core/core.ts';
+import { isSiteName } from '../dataset/ids.ts';
 
 export interface Config {
   readonly site: { readonly name: string };
@@ -46,7 +47,6 @@ interface Key {
   readonly check: (value: unknown) => string | undefined;
 }
 
-const NAME_MAX = 64;
 /** Below, ids outweigh what finer chunks save; above, one changed byte costs too much. */
 const CHUNK_AVERAGE_MIN = 65_536;
 const CHUNK_AVERAGE_MAX = 262_144;
@@ -54,9 +54,9 @@ const CHUNK_AVERAGE_MAX = 262_144;
 const THREADS_MAX = 64;
 
 const siteName = (value: unknown): string | undefined =>
-  typeof value === 'string' && /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u.test(value) && value.length <= NAME_MAX
+  typeof value === 'string' && isSiteName(value)
     ? undefined
-    : 'must be 1 to 64 letters, digits, spaces, dots, dashes or underscores';
+    : 'must be 1 to 64 letters, digits, dots, dashes or underscores, and start with one of the first';
 const address = (value: unknown): string | undefined =>
   typeof value === 'string' && isIPv4(value) ? undefined : 'must be an IPv4 address';
 const absolutePath = (value: unknown): string | undefined =>
@@ -94,7 +94,7 @@ const KEYS: readonly Key[] = [
   {
     table: 'control',
     key: 'port',
-    fallback: 4720,
+    fallback: 7660,
     explain: 'TCP port of muleplexd (TLS 1.3, both sides authenticated).',
     check: integer(1, 65_535),
   },
@@ -169,7 +169,8 @@ const KEYS: readonly Key[] = [
     table: 'ingest',
     key: 'chunk_average',
     fallback: 131_072,
-    explain: 'Average chunk in bytes of data sets first published here: a power of two, 65536 to 262144.',
+    explain:
+      'Average chunk in bytes of data sets first published here: a power of two, 65536 to 262144.',
     check: powerOfTwo,
   },
   {
