@@ -126,7 +126,49 @@ export const LINK_NAME_LENGTH_MAX = 255;
 /** Sources of a link: as many as aMule asks for a file at once. */
 export const LINK_SOURCES_MAX = 256;
 
-// --- Local API.
+// --- External connections: what a core may send, and how long it may take.
 
-/** Body of a call of the local API: names of folders and data sets, one link or site card. */
-export const CONTROL_BODY_SIZE_MAX = 1 * MiB;
+/** EC payload, packed or unpacked: what aMule itself accepts (ECSocket.cpp, ReadHeader). */
+export const EC_PAYLOAD_SIZE_MAX = 16 * MiB;
+/** EC payload before the login: a salt, or a sentence of refusal. */
+export const EC_LOGIN_PAYLOAD_SIZE_MAX = 4 * KiB;
+/** EC tags inside tags: aMule's deepest packet, the tree of statistics, has 8. */
+export const EC_TAG_DEPTH_MAX = 32;
+/** EC tags of a packet: 20,000 shared files with 20 tags each. */
+export const EC_TAG_COUNT_MAX = 500_000;
+/**
+ * EC requests written before the oldest of them is answered. One: with more, aMule answers half as
+ * many a second, and now and then drops the connection (a race in its socket layer).
+ */
+export const EC_IN_FLIGHT_MAX = 1;
+/** Requests that wait for a core: a caller that has more has lost control. */
+export const EC_QUEUE_MAX = 10_000;
+/** From connecting to a core to the end of the login. */
+export const EC_LOGIN_TIMEOUT_MS = 10_000;
+/** For an answer: aMule answers on its main thread, which a reload of the shares holds for seconds. */
+export const EC_ANSWER_TIMEOUT_MS = 60_000;
+/** For a core to close its end of a connection after we closed ours. */
+export const EC_CLOSE_TIMEOUT_MS = 1_000;
+
+// --- The core and its process.
+
+/** Files in one request to the core: descriptors of 256 packs of 1 GiB take 1 MB. */
+export const CORE_BATCH_MAX = 256;
+/** Between two looks for events while something is fetched: adds little to the time of a part. */
+export const CORE_POLL_BUSY_MS = 100;
+/** Between two looks for events otherwise: what comes then is clients that come and go. */
+export const CORE_POLL_IDLE_MS = 500;
+/** For a new core to answer: it reads its lists and the state of every part file first. */
+export const CORE_START_TIMEOUT_MS = 60_000;
+/** For a core to end in order: it writes the state of every part file. Then it is killed. */
+export const CORE_STOP_TIMEOUT_MS = 15_000;
+/** Wait before the first try to have a lost core back. */
+export const CORE_BACKOFF_MIN_MS = 100;
+/** Wait between tries when they keep failing: the operator has to act, a log line a time is enough. */
+export const CORE_BACKOFF_MAX_MS = 10_000;
+/** A core that lived this long was well: the next wait is the shortest again. */
+export const CORE_HEALTHY_MS = 5_000;
+/** A request waits this long for a lost connection to the same core, then it is refused. */
+export const CORE_RECONNECT_WAIT_MS = 5_000;
+/** Log of a core: started anew at its next start when it is longer; one older log is kept. */
+export const CORE_LOG_SIZE_MAX = 10_000_000;

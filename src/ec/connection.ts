@@ -13,7 +13,7 @@ import {
   EC_LOGIN_TIMEOUT_MS,
   EC_PAYLOAD_SIZE_MAX,
   EC_QUEUE_MAX,
-} from './limits.ts';
+} from '../base/limits.ts';
 import { login } from './login.ts';
 import type { LoginInit } from './login.ts';
 import { opcodeName } from './opcodes.ts';

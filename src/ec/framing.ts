@@ -6,9 +6,10 @@
 // flags: 0x20 always, 0x40 never; 0x01 the payload is one zlib stream; 0x02 UTF-8 numbers.
 // We never pack what we send: requests are short, and the other end of the wire is this machine.
 import { inflateSync } from 'node:zlib';
-import { ReplicationError, messageOf } from '../base/errors.ts';
-import { EC_PAYLOAD_SIZE_MAX } from './limits.ts';
-import { decodePacket, encodePacket } from './packet.ts';
+import { messageOf } from '../base/errors.ts';
+import { EC_PAYLOAD_SIZE_MAX } from '../base/limits.ts';
+import { malformed } from '../bytes/malformed.ts';
+import { EC_PACKET_FORMAT, decodePacket, encodePacket } from './packet.ts';
 import type { EcPacket } from './tag.ts';
 
 export const EC_FLAG = { ZLIB: 0x01, UTF8_NUMBERS: 0x02, ALWAYS: 0x20, NEVER: 0x40 } as const;
@@ -60,9 +61,10 @@ export class FrameDecoder {
     const length = bytes.readUInt32BE(4);
     const mustBe = flags & (EC_FLAG.ALWAYS | EC_FLAG.NEVER);
     if (mustBe !== EC_FLAG.ALWAYS || (flags & FLAGS_UNKNOWN) !== 0) {
-      throw malformed('flags', `0x${flags.toString(16)} are unknown`);
+      throw malformed(EC_PACKET_FORMAT, 'flags', `0x${flags.toString(16)} are unknown`);
     }
-    if (length > this.payloadSizeMax) throw malformed('length', `${length} is too long`);
+    if (length > this.payloadSizeMax)
+      throw malformed(EC_PACKET_FORMAT, 'length', `${length} is too long`);
     return { flags, length };
   }
 
@@ -76,7 +78,7 @@ export class FrameDecoder {
     try {
       return inflateSync(bytes, { maxOutputLength });
     } catch (error) {
-      throw malformed('payload', `does not unpack: ${messageOf(error)}`);
+      throw malformed(EC_PACKET_FORMAT, 'payload', `does not unpack: ${messageOf(error)}`);
     }
   }
 
@@ -88,8 +90,4 @@ export class FrameDecoder {
     this.#buffered = rest.length;
     return bytes.subarray(0, size);
   }
-}
-
-function malformed(path: string, what: string): ReplicationError {
-  return new ReplicationError('ERR_EC_MALFORMED', `EC frame: ${path} ${what}`, { path });
 }

@@ -11,12 +11,17 @@
 // With UTF-8 numbers each of these numbers (never data) is a UTF-8 sequence of 1 to 6 bytes; length
 // is counted as if they were plain. Source of the layout: ECPacket.cpp, ECTag.cpp of aMule 2.3.3.
 import assert from 'node:assert/strict';
-import { ReplicationError } from '../base/errors.ts';
-import { EC_PAYLOAD_SIZE_MAX, EC_TAG_COUNT_MAX, EC_TAG_DEPTH_MAX } from './limits.ts';
+import { EC_PAYLOAD_SIZE_MAX, EC_TAG_COUNT_MAX, EC_TAG_DEPTH_MAX } from '../base/limits.ts';
+import type { ReplicationError } from '../base/errors.ts';
+import { malformed } from '../bytes/malformed.ts';
+import type { Format } from '../bytes/malformed.ts';
 import type { EcPacket, EcTag } from './tag.ts';
 import { UTF8_NUMBER_SIZE_MAX, readUtf8Number, writeUtf8Number } from './utf8-number.ts';
 
 export type NumberForm = 'plain' | 'utf8';
+
+/** Of errors about packets. */
+export const EC_PACKET_FORMAT: Format = { code: 'ERR_EC_MALFORMED', name: 'EC packet' };
 
 const TAG_HEADER_SIZE = 7;
 const CHILD_COUNT_SIZE = 2;
@@ -39,16 +44,9 @@ export function encodePacket(packet: EcPacket, numbers: NumberForm = 'plain'): B
  */
 export function decodePacket(payload: Buffer, numbers: NumberForm = 'plain'): EcPacket {
   if (payload.length > EC_PAYLOAD_SIZE_MAX) {
-    throw malformed('payload', 0, `has ${payload.length} bytes`);
+    throw malformed(EC_PACKET_FORMAT, 'payload', `has ${payload.length} bytes`);
   }
   return new PayloadReader(payload, numbers).packet();
-}
-
-function malformed(path: string, offset: number, what: string): ReplicationError {
-  return new ReplicationError('ERR_EC_MALFORMED', `EC packet: ${path} at byte ${offset} ${what}`, {
-    path,
-    offset,
-  });
 }
 
 class PayloadWriter {
@@ -122,25 +120,24 @@ class PayloadReader {
   /** The tags with what each adds to the length of its parent. */
   #tags(count: number, path: string, depth: number): { tag: EcTag; span: number }[] {
     this.#tagCount += count;
-    if (this.#tagCount > EC_TAG_COUNT_MAX) throw malformed(path, this.#offset, 'has too many tags');
+    if (this.#tagCount > EC_TAG_COUNT_MAX) throw this.#malformed(path, 'has too many tags');
     // A tag takes 3 bytes at least; a count that the rest cannot hold is refused before it costs.
     if (count * 3 > this.#bytes.length - this.#offset) {
-      throw malformed(path, this.#offset, `says it has ${count} tags`);
+      throw this.#malformed(path, `says it has ${count} tags`);
     }
     return Array.from({ length: count }, (_, index) => this.#tag(`${path}[${index}]`, depth));
   }
 
   #tag(path: string, depth: number): { tag: EcTag; span: number } {
-    if (depth > EC_TAG_DEPTH_MAX) throw malformed(path, this.#offset, 'lies too deep');
+    if (depth > EC_TAG_DEPTH_MAX) throw this.#malformed(path, 'lies too deep');
     const idAndFlag = this.#number(2, path);
     const type = this.#number(1, path);
     const length = this.#number(4, path);
     const hasChildren = (idAndFlag & 1) === 1;
     const children = hasChildren ? this.#tags(this.#number(2, path), path, depth + 1) : [];
-    if (hasChildren && children.length === 0)
-      throw malformed(path, this.#offset, 'has no children');
+    if (hasChildren && children.length === 0) throw this.#malformed(path, 'has no children');
     const size = children.reduce((rest, child) => rest - child.span, length);
-    if (size < 0) throw malformed(path, this.#offset, 'is shorter than its children');
+    if (size < 0) throw this.#malformed(path, 'is shorter than its children');
     const data = this.#take(size, path);
     const span = length + TAG_HEADER_SIZE + (hasChildren ? CHILD_COUNT_SIZE : 0);
     return {
@@ -151,10 +148,14 @@ class PayloadReader {
 
   #take(size: number, path: string): Buffer {
     const end = this.#offset + size;
-    if (end > this.#bytes.length) throw malformed(path, this.#offset, 'ends too early');
+    if (end > this.#bytes.length) throw this.#malformed(path, 'ends too early');
     const bytes = this.#bytes.subarray(this.#offset, end);
     this.#offset = end;
     return bytes;
+  }
+
+  #malformed(path: string, problem: string): ReplicationError {
+    return malformed(EC_PACKET_FORMAT, path, problem, this.#offset);
   }
 
   #number(size: 1 | 2 | 4, path: string): number {
@@ -162,7 +163,7 @@ class PayloadReader {
     const rest = this.#bytes.subarray(this.#offset, this.#offset + UTF8_NUMBER_SIZE_MAX);
     const read = readUtf8Number(rest);
     if (read === undefined || read.value >= 2 ** (8 * size)) {
-      throw malformed(path, this.#offset, 'is no number');
+      throw this.#malformed(path, 'is no number');
     }
     this.#offset += read.size;
     return read.value;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Typed reading of a packet that came from outside: every access checks presence, type and range,
 // and names the field when it throws ERR_EC_MALFORMED.
-import { ReplicationError } from '../base/errors.ts';
+import type { ReplicationError } from '../base/errors.ts';
+import { malformed } from '../bytes/malformed.ts';
 import { muleplexTagName } from './muleplex-tags.ts';
 import { isMuleplexOp, opcodeName } from './opcodes.ts';
+import { EC_PACKET_FORMAT } from './packet.ts';
 import { EC_TYPE } from './tag.ts';
 import type { EcAddress, EcPacket, EcTag } from './tag.ts';
 import { tagName } from './tags.ts';
@@ -57,9 +59,7 @@ export class TagView {
   need(id: number): TagView {
     const child = this.find(id);
     if (child !== undefined) return child;
-    throw new ReplicationError('ERR_EC_MALFORMED', `EC packet: ${this.#path} lacks a tag`, {
-      path: `${this.#path}.${this.#nameOf(id)}`,
-    });
+    throw malformed(EC_PACKET_FORMAT, `${this.#path}.${this.#nameOf(id)}`, 'is missing');
   }
 
   /** A whole number of any width up to `max`. */
@@ -121,8 +121,6 @@ export class TagView {
   }
 
   #wrong(what: string): ReplicationError {
-    return new ReplicationError('ERR_EC_MALFORMED', `EC packet: ${this.#path} ${what}`, {
-      path: this.#path,
-    });
+    return malformed(EC_PACKET_FORMAT, this.#path, what);
   }
 }
