@@ -38,11 +38,14 @@ export interface Transfers {
   readonly transfers: readonly {
     readonly dataset: string;
     readonly snapshotId: string;
+    readonly packId: string;
     readonly size: number;
     readonly bytesDone: number;
     readonly rate: number;
     readonly verifiedParts: number;
     readonly partCount: number;
+    /** Bitmap of the verified parts in hex, lowest bit first. */
+    readonly verified: string;
   }[];
   readonly clients: readonly {
     readonly site: string;
