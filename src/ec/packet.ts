@@ -108,11 +108,8 @@ class PayloadReader {
     const opcode = this.#number(1, 'opcode');
     const tags = this.#tags(this.#number(2, 'tagCount'), 'packet', 1);
     if (this.#offset !== this.#bytes.length) {
-      throw malformed(
-        'packet',
-        this.#offset,
-        `has ${this.#bytes.length - this.#offset} bytes more`,
-      );
+      const rest = this.#bytes.length - this.#offset;
+      throw this.#malformed('packet', `has ${rest} bytes more`);
     }
     return { opcode, tags: tags.map(({ tag }) => tag) };
   }
