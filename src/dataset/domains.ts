@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Hashing with domain separation: no two kinds of input of ours can ever hash alike.
+import { createHash } from 'node:crypto';
+
+/** What is hashed or signed; the text is part of docs/formats.md. */
+export const DOMAINS = {
+  siteId: 'muleplex site id 1',
+  envelope: 'muleplex envelope 1',
+  datasetId: 'muleplex data set id 1',
+  snapshotId: 'muleplex snapshot id 1',
+  manifestBody: 'muleplex manifest body 1',
+  packId: 'muleplex pack id 1',
+  packSet: 'muleplex pack set 1',
+  fileDigest: 'muleplex file digest 1',
+  announcement: 'muleplex announcement 1',
+  secrets: 'muleplex secrets 1',
+  chunkIdKey: 'muleplex chunk id key 1',
+  gearKey: 'muleplex gear key 1',
+  domainCheck: 'muleplex domain check 1',
+  encryptionKey: 'muleplex encryption key 1',
+  saltKey: 'muleplex salt key 1',
+  epochCheck: 'muleplex epoch check 1',
+} as const;
+
+export type Domain = keyof typeof DOMAINS;
+
+/** The domain's ASCII text and a closing NUL. */
+export function domainPrefix(domain: Domain): Buffer {
+  return Buffer.from(`${DOMAINS[domain]}\0`, 'latin1');
+}
+
+/** SHA-256 over the domain prefix and the parts one after another, 32 bytes. */
+export function hashWithDomain(domain: Domain, ...parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha256').update(domainPrefix(domain));
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
