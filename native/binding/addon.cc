@@ -3,10 +3,12 @@
 // environments but immutable tables, so worker threads may load it too.
 #include <napi.h>
 
+#include "batch_binding.h"
 #include "chunk_binding.h"
 #include "file_binding.h"
 #include "frame_binding.h"
 #include "hash_binding.h"
+#include "piece_binding.h"
 
 namespace {
 
@@ -14,7 +16,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   muleplex::initHash(env, exports);
   muleplex::initChunk(env, exports);
   muleplex::initFrame(env, exports);
+  muleplex::initPiece(env, exports);
   muleplex::initFile(env, exports);
+  muleplex::initBatch(env, exports);
   return exports;
 }
 

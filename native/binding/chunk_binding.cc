@@ -6,45 +6,12 @@
 #include <vector>
 
 #include "arguments.h"
-#include "chunker.h"
+#include "chunk_namer.h"
+#include "named_chunks.h"
 #include "promise_worker.h"
 
 namespace muleplex {
 namespace {
-
-constexpr const char* kGearInfo = "muleplex gear tables";
-
-Chunker makeChunker(const SecretKey& gearKey, uint32_t average) {
-  uint8_t tables[kGearTableBytes];
-  hkdfExpand(gearKey, kGearInfo, tables, sizeof tables);
-  return Chunker(tables, average);
-}
-
-struct NamedChunks {
-  std::vector<uint32_t> lengths;
-  std::vector<uint8_t> ids;
-  uint64_t consumed = 0;
-};
-
-NamedChunks cutAndName(const Chunker& chunker, HmacSha256& namer, ByteView bytes, bool isLast) {
-  NamedChunks chunks;
-  chunks.lengths = chunker.cut(bytes.data, bytes.size, isLast);
-  chunks.ids.reserve(chunks.lengths.size() * kHmacSize);
-  for (const uint32_t length : chunks.lengths) {
-    const HmacDigest id = namer.mac(bytes.data + chunks.consumed, length);
-    chunks.ids.insert(chunks.ids.end(), id.begin(), id.end());
-    chunks.consumed += length;
-  }
-  return chunks;
-}
-
-Napi::Object toObject(Napi::Env env, NamedChunks&& chunks) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("lengths", toUint32Array(env, chunks.lengths));
-  object.Set("ids", toBuffer(env, std::move(chunks.ids)));
-  object.Set("consumed", toNumber(env, chunks.consumed));
-  return object;
-}
 
 class CutTask final : public Task {
  public:
@@ -59,7 +26,8 @@ class CutTask final : public Task {
     HmacSha256 namer(idKey_);
     results_.reserve(bytes_.size());
     for (const ByteView bytes : bytes_) {
-      results_.push_back(cutAndName(chunker_, namer, bytes, isLast_));
+      results_.push_back(
+          nameChunks(namer, bytes.data, chunker_.cut(bytes.data, bytes.size, isLast_)));
     }
   }
 
@@ -67,7 +35,7 @@ class CutTask final : public Task {
     Napi::Array array = Napi::Array::New(env, results_.size());
     for (size_t i = 0; i < results_.size(); ++i) {
       const Napi::HandleScope scope(env);
-      array.Set(static_cast<uint32_t>(i), toObject(env, std::move(results_[i])));
+      array.Set(static_cast<uint32_t>(i), chunksToObject(env, std::move(results_[i])));
     }
     return array;
   }
@@ -113,7 +81,7 @@ Napi::Value cutAndNameEach(const Napi::CallbackInfo& info) {
 }
 
 /// nameChunks(idKey, buffers[]) => Promise<ids: Buffer of 32 bytes each>
-Napi::Value nameChunks(const Napi::CallbackInfo& info) {
+Napi::Value nameEach(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<NameTask>(keyOf(info[0]), info[1]));
 }
 
@@ -121,7 +89,7 @@ Napi::Value nameChunks(const Napi::CallbackInfo& info) {
 
 void initChunk(Napi::Env env, Napi::Object exports) {
   exports.Set("cutAndName", Napi::Function::New<cutAndNameEach>(env, "cutAndName"));
-  exports.Set("nameChunks", Napi::Function::New<nameChunks>(env, "nameChunks"));
+  exports.Set("nameChunks", Napi::Function::New<nameEach>(env, "nameChunks"));
 }
 
 }  // namespace muleplex

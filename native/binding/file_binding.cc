@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -14,29 +13,11 @@
 #include "file_extent.h"
 #include "folder_reader.h"
 #include "promise_worker.h"
-#include "small_file_reader.h"
+#include "stat_fields.h"
 #include "tree_remover.h"
 
 namespace muleplex {
 namespace {
-
-void setStat(Napi::Object object, const struct stat& status) {
-  const Napi::Env env = object.Env();
-  object.Set("rawMode", Napi::Number::New(env, status.st_mode));
-  object.Set("uid", Napi::Number::New(env, status.st_uid));
-  object.Set("gid", Napi::Number::New(env, status.st_gid));
-  object.Set("size", toNumber(env, static_cast<uint64_t>(status.st_size)));
-  object.Set("mtimeSeconds", Napi::Number::New(env, static_cast<double>(status.st_mtim.tv_sec)));
-  object.Set("mtimeNanoseconds",
-             Napi::Number::New(env, static_cast<double>(status.st_mtim.tv_nsec)));
-  object.Set("ctimeSeconds", Napi::Number::New(env, static_cast<double>(status.st_ctim.tv_sec)));
-  object.Set("ctimeNanoseconds",
-             Napi::Number::New(env, static_cast<double>(status.st_ctim.tv_nsec)));
-  object.Set("inode", Napi::BigInt::New(env, static_cast<uint64_t>(status.st_ino)));
-  object.Set("device", Napi::BigInt::New(env, static_cast<uint64_t>(status.st_dev)));
-  object.Set("linkCount", toNumber(env, status.st_nlink));
-  object.Set("blockCount", toNumber(env, static_cast<uint64_t>(status.st_blocks)));
-}
 
 Napi::Value attributesToArray(Napi::Env env, const std::vector<ExtendedAttribute>& attributes) {
   Napi::Array array = Napi::Array::New(env, attributes.size());
@@ -44,6 +25,17 @@ Napi::Value attributesToArray(Napi::Env env, const std::vector<ExtendedAttribute
     Napi::Object object = Napi::Object::New(env);
     object.Set("name", copyToBuffer(env, attributes[i].name));
     object.Set("value", copyToBuffer(env, attributes[i].value));
+    array.Set(i, object);
+  }
+  return array;
+}
+
+Napi::Value rangesToArray(Napi::Env env, const std::vector<ByteRange>& ranges) {
+  Napi::Array array = Napi::Array::New(env, ranges.size());
+  for (uint32_t i = 0; i < ranges.size(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("start", toNumber(env, ranges[i].start));
+    object.Set("end", toNumber(env, ranges[i].end));
     array.Set(i, object);
   }
   return array;
@@ -59,6 +51,7 @@ Napi::Object entryToObject(Napi::Env env, const FolderEntry& entry) {
   object.Set("targetError", Napi::Number::New(env, entry.targetError));
   object.Set("attributes", attributesToArray(env, entry.attributes));
   object.Set("attributesError", Napi::Number::New(env, entry.attributesError));
+  object.Set("dataRanges", rangesToArray(env, entry.dataRanges));
   return object;
 }
 
@@ -78,117 +71,6 @@ class ReadFolderTask final : public Task {
  private:
   std::string path_;
   std::vector<FolderEntry> entries_;
-};
-
-class ReadSmallFilesTask final : public Task {
- public:
-  ReadSmallFilesTask(const Napi::Array& paths, size_t sizeMax) : sizeMax_(sizeMax) {
-    for (uint32_t i = 0; i < paths.Length(); ++i) paths_.push_back(textOf(paths.Get(i)));
-  }
-  void run() override {
-    for (const std::string& path : paths_) files_.push_back(readSmallFile(path, sizeMax_));
-  }
-  Napi::Value result(Napi::Env env) override {
-    Napi::Array array = Napi::Array::New(env, files_.size());
-    for (uint32_t i = 0; i < files_.size(); ++i) {
-      const Napi::HandleScope scope(env);
-      Napi::Object object = Napi::Object::New(env);
-      object.Set("error", Napi::Number::New(env, files_[i].error));
-      if (files_[i].error == 0) setStat(object, files_[i].stat);
-      object.Set("bytes", toBuffer(env, std::move(files_[i].bytes)));
-      array.Set(i, object);
-    }
-    return array;
-  }
-
- private:
-  std::vector<std::string> paths_;
-  size_t sizeMax_;
-  std::vector<SmallFile> files_;
-};
-
-/// The order of this table is the order of FileOperationKind.
-constexpr const char* kOperationNames[] = {"makeFolder", "makeFile",     "hardLink", "symbolicLink",
-                                           "changeMode", "changeOwner",  "setTime",  "setAttribute",
-                                           "removeFile", "removeFolder", "rename"};
-
-FileOperationKind kindOf(const std::string& name) {
-  size_t kind = 0;
-  while (kind < std::size(kOperationNames) && name != kOperationNames[kind]) ++kind;
-  MULEPLEX_CHECK(kind < std::size(kOperationNames));
-  return static_cast<FileOperationKind>(kind);
-}
-
-FileOperation operationOf(const Napi::Object& object) {
-  FileOperation operation;
-  operation.kind = kindOf(object.Get("operation").As<Napi::String>().Utf8Value());
-  operation.path = textOf(object.Get("path"));
-  switch (operation.kind) {
-    case FileOperationKind::kMakeFile:
-      operation.pieces = bytesOfEach(object.Get("pieces"));
-      [[fallthrough]];
-    case FileOperationKind::kMakeFolder:
-    case FileOperationKind::kChangeMode:
-      operation.mode = u32Of(object.Get("mode"));
-      break;
-    case FileOperationKind::kHardLink:
-    case FileOperationKind::kRename:
-      operation.other = textOf(object.Get("from"));
-      break;
-    case FileOperationKind::kSymbolicLink:
-      operation.other = textOf(object.Get("target"));
-      break;
-    case FileOperationKind::kChangeOwner:
-      operation.uid = u32Of(object.Get("uid"));
-      operation.gid = u32Of(object.Get("gid"));
-      break;
-    case FileOperationKind::kSetTime:
-      operation.seconds = integerOf(object.Get("mtimeSeconds"));
-      operation.nanoseconds = integerOf(object.Get("mtimeNanoseconds"));
-      break;
-    case FileOperationKind::kSetAttribute:
-      operation.name = textOf(object.Get("name"));
-      operation.pieces.push_back(bytesOf(object.Get("value")));
-      break;
-    case FileOperationKind::kRemoveFile:
-    case FileOperationKind::kRemoveFolder:
-      break;
-  }
-  return operation;
-}
-
-std::unique_ptr<PathResolver> resolverFor(const std::string& root) {
-  return root.empty() ? std::make_unique<PathResolver>() : std::make_unique<PathResolver>(root);
-}
-
-class FileBatchTask final : public Task {
- public:
-  FileBatchTask(std::string root, const Napi::Array& operations)
-      : root_(std::move(root)), pin_(pin(operations)) {
-    operations_.reserve(operations.Length());
-    for (uint32_t i = 0; i < operations.Length(); ++i) {
-      const Napi::HandleScope scope(operations.Env());
-      operations_.push_back(operationOf(operations.Get(i).As<Napi::Object>()));
-    }
-  }
-  void run() override {
-    const auto paths = resolverFor(root_);
-    const auto others = resolverFor(root_);
-    errors_ = runFileBatch(*paths, *others, operations_);
-  }
-  Napi::Value result(Napi::Env env) override {
-    Napi::Int32Array array = Napi::Int32Array::New(env, errors_.size());
-    if (!errors_.empty()) {
-      std::memcpy(array.Data(), errors_.data(), errors_.size() * sizeof(int32_t));
-    }
-    return array;
-  }
-
- private:
-  std::string root_;
-  Pin pin_;
-  std::vector<FileOperation> operations_;
-  std::vector<int32_t> errors_;
 };
 
 class OpenBeneathTask final : public Task {
@@ -218,16 +100,7 @@ class DataRangesTask final : public Task {
  public:
   DataRangesTask(int fd, uint64_t size) : fd_(fd), size_(size) {}
   void run() override { ranges_ = dataRanges(fd_, size_); }
-  Napi::Value result(Napi::Env env) override {
-    Napi::Array array = Napi::Array::New(env, ranges_.size());
-    for (uint32_t i = 0; i < ranges_.size(); ++i) {
-      Napi::Object object = Napi::Object::New(env);
-      object.Set("start", toNumber(env, ranges_[i].start));
-      object.Set("end", toNumber(env, ranges_[i].end));
-      array.Set(i, object);
-    }
-    return array;
-  }
+  Napi::Value result(Napi::Env env) override { return rangesToArray(env, ranges_); }
 
  private:
   int fd_;
@@ -276,20 +149,6 @@ Napi::Value startReadFolder(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<ReadFolderTask>(textOf(info[0])));
 }
 
-/// readSmallFiles(paths[], sizeMax) => Promise<{error, bytes, stat fields}[]>
-Napi::Value startReadSmallFiles(const Napi::CallbackInfo& info) {
-  MULEPLEX_CHECK(info[0].IsArray());
-  return startTask(
-      info.Env(), std::make_unique<ReadSmallFilesTask>(info[0].As<Napi::Array>(), sizeOf(info[1])));
-}
-
-/// runFileBatch(root | empty, operations[]) => Promise<Int32Array>
-Napi::Value startFileBatch(const Napi::CallbackInfo& info) {
-  MULEPLEX_CHECK(info[1].IsArray());
-  return startTask(info.Env(),
-                   std::make_unique<FileBatchTask>(textOf(info[0]), info[1].As<Napi::Array>()));
-}
-
 /// openBeneath(root, path, flags, mode) => Promise<fd>
 Napi::Value startOpenBeneath(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<OpenBeneathTask>(textOf(info[0]), textOf(info[1]),
@@ -320,8 +179,6 @@ Napi::Value startRemoveTree(const Napi::CallbackInfo& info) {
 
 void initFile(Napi::Env env, Napi::Object exports) {
   exports.Set("readFolder", Napi::Function::New<startReadFolder>(env, "readFolder"));
-  exports.Set("readSmallFiles", Napi::Function::New<startReadSmallFiles>(env, "readSmallFiles"));
-  exports.Set("runFileBatch", Napi::Function::New<startFileBatch>(env, "runFileBatch"));
   exports.Set("openBeneath", Napi::Function::New<startOpenBeneath>(env, "openBeneath"));
   exports.Set("dataRanges", Napi::Function::New<startDataRanges>(env, "dataRanges"));
   exports.Set("allocate", Napi::Function::New<startAllocate>(env, "allocate"));

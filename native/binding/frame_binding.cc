@@ -3,12 +3,14 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "arguments.h"
 #include "check.h"
 #include "frame.h"
+#include "piece_reader.h"
 #include "promise_worker.h"
 
 namespace muleplex {
@@ -59,10 +61,22 @@ class EncodeTask final : public Task {
 };
 
 struct DecodeItem {
+  /// The frame's bytes, or where they are: `length` bytes at `offset` of the file at `path`.
   ByteView frame;
+  std::string path;
+  uint64_t offset = 0;
+  size_t length = 0;
   FrameHeader header;
-  ByteView id;
+  /// 32 bytes for each of the lengths, which add up to the raw length; none to check without K_id.
+  ByteView ids;
+  std::vector<uint32_t> chunkLengths;
 };
+
+std::vector<uint32_t> chunkLengthsOf(const Napi::Value& value) {
+  MULEPLEX_CHECK(value.IsTypedArray());
+  const auto array = value.As<Napi::Uint32Array>();
+  return std::vector<uint32_t>(array.Data(), array.Data() + array.ElementLength());
+}
 
 class DecodeTask final : public Task {
  public:
@@ -89,13 +103,9 @@ class DecodeTask final : public Task {
     uint8_t* raw = raw_.data();
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
-      decoder.decode(item.header, item.frame.data, item.frame.size, raw, i);
-      if (namer) {
-        const HmacDigest id = namer->mac(raw, item.header.rawLength);
-        if (!equalSecret(id.data(), item.id.data, id.size())) {
-          throw Failure(FailureKind::kCorrupt, "the chunk does not match its id", i);
-        }
-      }
+      const ByteView frame = item.path.empty() ? item.frame : readFrame(item, i);
+      decoder.decode(item.header, frame.data, frame.size, raw, i);
+      if (namer) checkIds(*namer, item, raw, i);
       raw += item.header.rawLength;
     }
   }
@@ -103,9 +113,40 @@ class DecodeTask final : public Task {
   Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(raw_)); }
 
  private:
+  ByteView readFrame(const DecodeItem& item, size_t index) {
+    frame_.resize(item.length);
+    size_t bytesRead = 0;
+    const int error = reader_.read(item.path, item.offset, frame_.data(), item.length, bytesRead);
+    if (error != 0) throw Failure::system("read", error, index);
+    if (bytesRead < item.length) {
+      throw Failure(FailureKind::kCorrupt, "the pack ends within the frame", index);
+    }
+    return {frame_.data(), bytesRead};
+  }
+
+  static void checkIds(HmacSha256& namer, const DecodeItem& item, const uint8_t* raw,
+                       size_t index) {
+    size_t offset = 0;
+    for (size_t i = 0; i < item.chunkLengths.size(); ++i) {
+      const HmacDigest id = namer.mac(raw + offset, item.chunkLengths[i]);
+      if (!equalSecret(id.data(), item.ids.data + i * kHmacSize, kHmacSize)) {
+        throw Failure(FailureKind::kCorrupt, "the chunk does not match its id", index);
+      }
+      offset += item.chunkLengths[i];
+    }
+  }
+
   DecodeItem itemOf(const Napi::Object& object) const {
     DecodeItem item;
-    item.frame = bytesOf(object.Get("frame"));
+    const Napi::Value frame = object.Get("frame");
+    if (frame.IsBuffer()) {
+      item.frame = bytesOf(frame);
+    } else {
+      item.path = textOf(object.Get("path"));
+      item.offset = sizeOf(object.Get("offset"));
+      item.length = u32Of(object.Get("length"));
+      MULEPLEX_CHECK(!item.path.empty() && item.length <= kFrameRawMax + kFrameOverhead);
+    }
     const uint32_t codec = u32Of(object.Get("codec"));
     MULEPLEX_CHECK(codec <= UINT8_MAX);
     item.header.codec = static_cast<FrameCodec>(codec);
@@ -115,8 +156,12 @@ class DecodeTask final : public Task {
     item.header.baseIds = baseIds.data;
     item.header.baseCount = baseIds.size / kBaseIdSize;
     if (idKey_) {
-      item.id = bytesOf(object.Get("id"));
-      MULEPLEX_CHECK(item.id.size == kHmacSize);
+      item.ids = bytesOf(object.Get("ids"));
+      item.chunkLengths = chunkLengthsOf(object.Get("chunkLengths"));
+      size_t sum = 0;
+      for (const uint32_t length : item.chunkLengths) sum += length;
+      MULEPLEX_CHECK(sum == item.header.rawLength);
+      MULEPLEX_CHECK(item.ids.size == item.chunkLengths.size() * kHmacSize);
     }
     return item;
   }
@@ -127,6 +172,8 @@ class DecodeTask final : public Task {
   Pin pin_;
   std::vector<DecodeItem> items_;
   size_t rawSize_ = 0;
+  PieceReader reader_;
+  std::vector<uint8_t> frame_;
   std::vector<uint8_t> raw_;
 };
 
@@ -137,7 +184,8 @@ Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
 }
 
 /// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[]) => Promise<Buffer>: all
-/// chunks end to end; items are {frame, codec, keyEpoch, rawLength, baseIds, id}.
+/// chunks end to end; items are {frame | path, offset, length; codec,
+/// keyEpoch, rawLength, baseIds, ids, chunkLengths}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));
 }

@@ -72,9 +72,8 @@ Napi::Error failureToError(Napi::Env env, const Failure& failure) {
   if (isSystem) {
     error.Set("errno", Napi::Number::New(env, -failure.systemError()));
     error.Set("syscall", Napi::String::New(env, failure.what()));
-  } else {
-    error.Set("index", Napi::Number::New(env, static_cast<double>(failure.index())));
   }
+  error.Set("index", Napi::Number::New(env, static_cast<double>(failure.index())));
   return error;
 }
 

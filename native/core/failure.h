@@ -24,8 +24,8 @@ class Failure : public std::runtime_error {
       : std::runtime_error(message), kind_(kind), index_(index) {}
 
   /// A failed system call and its errno value.
-  static Failure system(const char* call, int systemError) {
-    Failure failure(FailureKind::kSystem, call);
+  static Failure system(const char* call, int systemError, size_t index = 0) {
+    Failure failure(FailureKind::kSystem, call, index);
     failure.systemError_ = systemError;
     return failure;
   }

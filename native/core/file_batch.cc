@@ -2,14 +2,18 @@
 #include "file_batch.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 #include "failure.h"
+#include "file_extent.h"
 
 namespace muleplex {
 namespace {
@@ -18,25 +22,68 @@ bool isPlainName(const std::string& name) { return !name.empty() && name != "." 
 
 int errorOf(int result) { return result == 0 ? 0 : errno; }
 
-int writeAll(int fd, const std::vector<ByteView>& pieces) {
-  for (const ByteView& piece : pieces) {
-    for (size_t done = 0; done < piece.size;) {
-      const ssize_t written = write(fd, piece.data + done, piece.size - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno;
-      done += static_cast<size_t>(written);
-    }
+int writePiece(int fd, ByteView piece, uint64_t offset) {
+  for (size_t done = 0; done < piece.size;) {
+    const ssize_t written =
+        pwrite(fd, piece.data + done, piece.size - done, static_cast<off_t>(offset + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    done += static_cast<size_t>(written);
   }
   return 0;
 }
 
-int makeFile(int folder, const std::string& name, const FileOperation& operation) {
+FileDescriptor createFile(int folder, const std::string& name, mode_t mode) {
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  FileDescriptor file(openat(folder, name.c_str(), flags, operation.mode));
+  return FileDescriptor(openat(folder, name.c_str(), flags, mode));
+}
+
+int makeFile(int folder, const std::string& name, const FileOperation& operation) {
+  FileDescriptor file = createFile(folder, name, operation.mode);
   if (!file.isOpen()) return errno;
-  const int error = writeAll(file.get(), operation.pieces);
-  if (file.close() != 0 && error == 0) return errno;
-  return error;
+  uint64_t end = 0;
+  for (size_t i = 0; i < operation.pieces.size(); ++i) {
+    const int error = writePiece(file.get(), operation.pieces[i], operation.offsets[i]);
+    if (error != 0) return error;
+    end = std::max(end, operation.offsets[i] + operation.pieces[i].size);
+  }
+  // A hole at the end is not written, only counted.
+  if (operation.size > end && ftruncate(file.get(), static_cast<off_t>(operation.size)) != 0) {
+    return errno;
+  }
+  return errorOf(file.close());
+}
+
+int copyRange(int source, int target, ByteRange range) {
+  off_t from = static_cast<off_t>(range.start), to = from;
+  while (static_cast<uint64_t>(from) < range.end) {
+    const size_t left = static_cast<size_t>(range.end - static_cast<uint64_t>(from));
+    const ssize_t copied = copy_file_range(source, &from, target, &to, left, 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0) return errno;
+    // The source was cut short meanwhile.
+    if (copied == 0) return ESTALE;
+  }
+  return 0;
+}
+
+int copyFile(int sourceFolder, const std::string& sourceName, int folder, const std::string& name,
+             mode_t mode) {
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const FileDescriptor source(openat(sourceFolder, sourceName.c_str(), flags));
+  if (!source.isOpen()) return errno;
+  struct stat status {};
+  if (fstat(source.get(), &status) != 0) return errno;
+  if (!S_ISREG(status.st_mode)) return EINVAL;
+  FileDescriptor target = createFile(folder, name, mode);
+  if (!target.isOpen()) return errno;
+  if (ioctl(target.get(), FICLONE, source.get()) == 0) return errorOf(target.close());
+  if (ftruncate(target.get(), status.st_size) != 0) return errno;
+  for (const ByteRange range : dataRanges(source.get(), static_cast<uint64_t>(status.st_size))) {
+    const int error = copyRange(source.get(), target.get(), range);
+    if (error != 0) return error;
+  }
+  return errorOf(target.close());
 }
 
 int setTime(int folder, const std::string& name, const FileOperation& operation) {
@@ -66,7 +113,8 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
   int otherFolder = -1;
   std::string otherName;
   const bool takesOther = operation.kind == FileOperationKind::kHardLink ||
-                          operation.kind == FileOperationKind::kRename;
+                          operation.kind == FileOperationKind::kRename ||
+                          operation.kind == FileOperationKind::kCopyFile;
   if (takesOther) {
     error = others.resolve(operation.other, otherFolder, otherName);
     if (error != 0) return error;
@@ -94,6 +142,8 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
       return errorOf(unlinkat(folder, entry, AT_REMOVEDIR));
     case FileOperationKind::kRename:
       return errorOf(renameat(otherFolder, otherName.c_str(), folder, entry));
+    case FileOperationKind::kCopyFile:
+      return copyFile(otherFolder, otherName, folder, name, operation.mode);
   }
   return EINVAL;
 }
@@ -153,7 +203,11 @@ std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
   std::vector<int32_t> errors;
   errors.reserve(operations.size());
   for (const FileOperation& operation : operations) {
-    errors.push_back(runOne(paths, others, operation));
+    try {
+      errors.push_back(runOne(paths, others, operation));
+    } catch (const Failure& failure) {
+      errors.push_back(failure.systemError());
+    }
   }
   return errors;
 }

@@ -16,7 +16,7 @@ namespace muleplex {
 
 enum class FileOperationKind : uint8_t {
   kMakeFolder,    ///< path, mode
-  kMakeFile,      ///< path, mode, pieces; must not exist
+  kMakeFile,      ///< path, mode, pieces, offsets, size; must not exist
   kHardLink,      ///< path = new name, other = existing entry (a link itself, not its target)
   kSymbolicLink,  ///< path = new name, other = target, taken as it is
   kChangeMode,    ///< path, mode; not for symbolic links
@@ -26,6 +26,7 @@ enum class FileOperationKind : uint8_t {
   kRemoveFile,    ///< path
   kRemoveFolder,  ///< path; must be empty
   kRename,        ///< path = new name, other = old name
+  kCopyFile,      ///< path = new file, other = old one, mode; shares extents where possible
 };
 
 /// Bytes that the caller keeps alive until the batch is done.
@@ -45,6 +46,9 @@ struct FileOperation {
   int64_t seconds = 0;
   int64_t nanoseconds = 0;
   std::vector<ByteView> pieces;
+  /// Where each piece goes; between them are holes.
+  std::vector<uint64_t> offsets;
+  uint64_t size = 0;
 };
 
 /// Opens the folders of entries, remembering the last one: batches go folder by folder.
@@ -69,6 +73,7 @@ class PathResolver {
 };
 
 /// Does the operations in order; each fails on its own. Gives an errno value, or 0, for each.
+/// `others` resolves the existing entry of kHardLink, kRename and kCopyFile.
 std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
                                   const std::vector<FileOperation>& operations);
 

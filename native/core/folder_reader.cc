@@ -68,6 +68,20 @@ int readAttributes(const std::string& path, std::vector<ExtendedAttribute>& out)
   return 0;
 }
 
+/// Where the data of a sparse file is; one empty range for a file that is all hole.
+std::vector<ByteRange> readDataRanges(int folder, const FolderEntry& entry) {
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const FileDescriptor file(openat(folder, entry.name.c_str(), flags));
+  if (!file.isOpen()) return {};
+  std::vector<ByteRange> ranges = dataRanges(file.get(), static_cast<uint64_t>(entry.stat.st_size));
+  if (ranges.empty()) ranges.push_back({0, 0});
+  return ranges;
+}
+
+bool isSparse(const struct stat& status) {
+  return S_ISREG(status.st_mode) && status.st_blocks * 512 < status.st_size;
+}
+
 void readEntry(int folder, const std::string& folderPath, FolderEntry& entry) {
   if (fstatat(folder, entry.name.c_str(), &entry.stat, AT_SYMLINK_NOFOLLOW) != 0) {
     entry.statError = errno;
@@ -82,6 +96,7 @@ void readEntry(int folder, const std::string& folderPath, FolderEntry& entry) {
   if (type == S_IFLNK || type == S_IFREG || type == S_IFDIR) {
     entry.attributesError = readAttributes(folderPath + "/" + entry.name, entry.attributes);
   }
+  if (isSparse(entry.stat)) entry.dataRanges = readDataRanges(folder, entry);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "file_extent.h"
+
 namespace muleplex {
 
 struct ExtendedAttribute {
@@ -28,6 +30,9 @@ struct FolderEntry {
   /// Sorted by name. Files, folders and symbolic links; empty where the file system has none.
   std::vector<ExtendedAttribute> attributes;
   int attributesError = 0;
+  /// Of a file with fewer blocks than bytes: where its data is, one empty range when it is all
+  /// hole. None for all others, and where the file could not be opened, which reading it will show.
+  std::vector<ByteRange> dataRanges;
 };
 
 /// More entries than this in one folder are refused: they are held at once.

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "piece_binding.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.h"
+#include "check.h"
+#include "chunk_namer.h"
+#include "named_chunks.h"
+#include "piece_reader.h"
+#include "promise_worker.h"
+#include "stat_fields.h"
+
+namespace muleplex {
+namespace {
+
+struct Piece {
+  std::string path;
+  uint64_t offset = 0;
+  size_t length = 0;
+  /// The piece reaches to the end of the file.
+  bool isLast = false;
+  /// Lengths of the chunks to name, when they are known and not to be found.
+  std::vector<uint32_t> lengths;
+
+  int error = 0;
+  struct stat stat {};
+  size_t dataOffset = 0;
+  size_t bytesRead = 0;
+  NamedChunks chunks;
+};
+
+std::vector<uint32_t> lengthsOf(const Napi::Value& value) {
+  MULEPLEX_CHECK(value.IsTypedArray());
+  const auto array = value.As<Napi::Uint32Array>();
+  return std::vector<uint32_t>(array.Data(), array.Data() + array.ElementLength());
+}
+
+/// The leading lengths that fit into what was read: a file that became shorter gives fewer.
+std::vector<uint32_t> lengthsWithin(const Piece& piece) {
+  std::vector<uint32_t> lengths;
+  size_t left = piece.bytesRead;
+  for (const uint32_t length : piece.lengths) {
+    if (length > left) break;
+    lengths.push_back(length);
+    left -= length;
+  }
+  return lengths;
+}
+
+/// Reads pieces and names their chunks, found by a chunker or of known lengths.
+class PieceTask final : public Task {
+ public:
+  PieceTask(std::optional<Chunker> chunker, const SecretKey& idKey, const Napi::Array& pieces)
+      : chunker_(chunker), idKey_(idKey) {
+    pieces_.reserve(pieces.Length());
+    for (uint32_t i = 0; i < pieces.Length(); ++i) {
+      const Napi::HandleScope scope(pieces.Env());
+      pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
+    }
+  }
+
+  void run() override {
+    HmacSha256 namer(idKey_);
+    PieceReader reader;
+    for (Piece& piece : pieces_) {
+      // Named pieces are only compared, so they share one buffer; cut ones go back to the caller.
+      piece.dataOffset = chunker_ ? data_.size() : 0;
+      data_.resize(std::max(data_.size(), piece.dataOffset + piece.length));
+      uint8_t* data = data_.data() + piece.dataOffset;
+      piece.error = reader.read(piece.path, piece.offset, data, piece.length, piece.bytesRead);
+      if (piece.error == 0) piece.error = reader.stat(piece.stat);
+      if (piece.error != 0) piece.bytesRead = 0;
+      if (chunker_) data_.resize(piece.dataOffset + piece.bytesRead);
+      const bool isLast = piece.isLast || piece.bytesRead < piece.length;
+      piece.chunks = nameChunks(
+          namer, data,
+          chunker_ ? chunker_->cut(data, piece.bytesRead, isLast) : lengthsWithin(piece));
+    }
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Array array = Napi::Array::New(env, pieces_.size());
+    for (uint32_t i = 0; i < pieces_.size(); ++i) {
+      const Napi::HandleScope scope(env);
+      array.Set(i, toObject(env, pieces_[i]));
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("pieces", array);
+    if (chunker_) object.Set("data", toBuffer(env, std::move(data_)));
+    return object;
+  }
+
+ private:
+  Piece pieceOf(const Napi::Object& object) const {
+    Piece piece;
+    piece.path = textOf(object.Get("path"));
+    piece.offset = sizeOf(object.Get("offset"));
+    if (chunker_) {
+      piece.length = sizeOf(object.Get("length"));
+      piece.isLast = object.Get("isLast").ToBoolean().Value();
+    } else {
+      piece.lengths = lengthsOf(object.Get("lengths"));
+      for (const uint32_t length : piece.lengths) piece.length += length;
+    }
+    return piece;
+  }
+
+  static Napi::Object toObject(Napi::Env env, Piece& piece) {
+    Napi::Object object = chunksToObject(env, std::move(piece.chunks));
+    object.Set("error", Napi::Number::New(env, piece.error));
+    if (piece.error == 0) setStat(object, piece.stat);
+    object.Set("dataOffset", toNumber(env, piece.dataOffset));
+    object.Set("bytesRead", toNumber(env, piece.bytesRead));
+    return object;
+  }
+
+  std::optional<Chunker> chunker_;
+  SecretKey idKey_;
+  std::vector<Piece> pieces_;
+  std::vector<uint8_t> data_;
+};
+
+/// readAndCut(gearKey, idKey, average, pieces[]) => Promise<{data, pieces}>; pieces are {path,
+/// offset, length, isLast}, their results {error, stat fields, dataOffset, bytesRead, lengths, ids,
+/// consumed}; `data` has all bytes read, end to end.
+Napi::Value readAndCut(const Napi::CallbackInfo& info) {
+  MULEPLEX_CHECK(info[3].IsArray());
+  return startTask(info.Env(),
+                   std::make_unique<PieceTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
+                                               keyOf(info[1]), info[3].As<Napi::Array>()));
+}
+
+/// readAndName(idKey, pieces[]) => Promise<{pieces}>; as readAndCut, with {path, offset, lengths}.
+Napi::Value readAndName(const Napi::CallbackInfo& info) {
+  MULEPLEX_CHECK(info[1].IsArray());
+  return startTask(info.Env(), std::make_unique<PieceTask>(std::nullopt, keyOf(info[0]),
+                                                           info[1].As<Napi::Array>()));
+}
+
+}  // namespace
+
+void initPiece(Napi::Env env, Napi::Object exports) {
+  exports.Set("readAndCut", Napi::Function::New<readAndCut>(env, "readAndCut"));
+  exports.Set("readAndName", Napi::Function::New<readAndName>(env, "readAndName"));
+}
+
+}  // namespace muleplex
