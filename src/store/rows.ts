@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What each table of the catalogue holds. Keys are ids in hex, joined by '/' where one is not enough.
+import type { DatasetId, PackId, SiteId, SnapshotId } from '../dataset/ids.ts';
+import { bytes, count, flag, hex64, list, nullable, oneOf, record, text } from './row.ts';
+import type { ValueOf } from './row.ts';
+
+const siteId = hex64<SiteId>();
+const datasetId = hex64<DatasetId>();
+const snapshotId = hex64<SnapshotId>();
+const packId = hex64<PackId>();
+
+/** Key: site id. The site record is the envelope as received. */
+export const peerRow = record({
+  siteId,
+  recordBytes: bytes,
+  rights: list(record({ dataset: text, publish: flag, read: flag, relay: flag })),
+  addedMs: count,
+});
+export type PeerRow = ValueOf<typeof peerRow>;
+
+/** Key: data set id. The genesis lies in the data set's folder. */
+export const datasetRow = record({ datasetId, name: text, writer: siteId, addedMs: count });
+export type DatasetRow = ValueOf<typeof datasetRow>;
+
+/** Key: the data set as the user named it (name or id). */
+export const followRow = record({
+  dataset: text,
+  datasetId: nullable(datasetId),
+  folder: text,
+  /** Snapshot that the folder's `current` shows. */
+  visible: nullable(snapshotId),
+  sinceMs: count,
+});
+export type FollowRow = ValueOf<typeof followRow>;
+
+/** Key: data set id. The newest header that this site accepted. */
+export const headRow = record({ snapshotId, epoch: count, sequence: count });
+export type HeadRow = ValueOf<typeof headRow>;
+
+/** Key: data set id / snapshot id. */
+export const snapshotRow = record({
+  datasetId,
+  snapshotId,
+  parent: nullable(snapshotId),
+  epoch: count,
+  sequence: count,
+  writer: siteId,
+  /** Of the body, as the signed header names it. */
+  bodyHash: bytes,
+  bodySize: count,
+  /** Of the snapshot's files; of the packs it added; of its whole pack set. */
+  fileCount: count,
+  contentBytes: count,
+  newPackBytes: count,
+  packBytes: count,
+  /** What this site had to fetch for it. */
+  fetchedBytes: count,
+  /** Of this site: known from a manifest, all packs here, replica staged, replica visible. */
+  state: oneOf('accepted', 'fetching', 'staged', 'visible', 'superseded', 'failed'),
+  createdMs: count,
+  acceptedMs: count,
+  fetchStartedMs: nullable(count),
+  fetchCompleteMs: nullable(count),
+  stagedMs: nullable(count),
+  visibleMs: nullable(count),
+  /** Code and sentence of what failed. */
+  failure: nullable(record({ code: text, message: text })),
+});
+export type SnapshotRow = ValueOf<typeof snapshotRow>;
+
+/** Key: pack id. Complete means that every part's SHA-256 was checked on this site. */
+export const packRow = record({
+  datasetId,
+  descriptor: bytes,
+  state: oneOf('fetching', 'complete'),
+  verifiedParts: nullable(bytes),
+});
+export type PackRow = ValueOf<typeof packRow>;
+
+/** Key: snapshot id / site id / state. */
+export const receiptRow = record({
+  snapshotId,
+  siteId,
+  state: oneOf('staged', 'visible', 'withdrawn', 'fenced'),
+  receipt: bytes,
+  atMs: count,
+});
+export type ReceiptRow = ValueOf<typeof receiptRow>;
+
+/** Key: site id / number of the item, which grows. */
+export const outboxRow = record({
+  siteId,
+  kind: oneOf('manifest', 'receipt'),
+  lane: text,
+  /** Snapshot id of a manifest, SHA-256 of a receipt. */
+  subject: text,
+  /** The receipt; else empty. */
+  payload: bytes,
+  queuedMs: count,
+});
+export type OutboxRow = ValueOf<typeof outboxRow>;
+
+/** Key: data set id / snapshot id. A signed header that contradicts the chain, kept as proof. */
+export const forkRow = record({ header: bytes, peer: siteId, foundMs: count });
+export type ForkRow = ValueOf<typeof forkRow>;
+
+/** Key: data set id / snapshot id. A follower's work on a snapshot. */
+export const transferRow = record({
+  datasetId,
+  snapshotId,
+  stage: oneOf('planning', 'fetching', 'recomposing', 'switching', 'done'),
+  packsWanted: count,
+  bytesWanted: count,
+  startedMs: count,
+  endedMs: nullable(count),
+});
+export type TransferRow = ValueOf<typeof transferRow>;
+
+/** Key: session name. The journal of a publish: its sealed packs are kept and used again on resume. */
+export const sessionRow = record({
+  datasetId,
+  folder: text,
+  parent: nullable(snapshotId),
+  packs: list(packId),
+  startedMs: count,
+});
+export type SessionRow = ValueOf<typeof sessionRow>;
