@@ -83,7 +83,7 @@ bool isSparse(const struct stat& status) {
 }
 
 void readEntry(int folder, const std::string& folderPath, FolderEntry& entry) {
-  if (fstatat(folder, entry.name.c_str(), &entry.stat, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (fstatat(folder, entry.name.c_str(), &entry.stat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0) {
     entry.statError = errno;
     return;
   }
@@ -108,7 +108,7 @@ std::vector<FolderEntry> readFolder(const std::string& path) {
   const std::unique_ptr<DIR, DirectoryCloser> directory(fdopendir(folder));
   if (directory == nullptr) throw Failure::system("fdopendir", errno);
   descriptor.release();
-  std::vector<FolderEntry> entries;
+  std::vector<FolderEntry> entries(1);
   for (;;) {
     errno = 0;
     const dirent* next = readdir(directory.get());

@@ -38,8 +38,9 @@ struct FolderEntry {
 /// More entries than this in one folder are refused: they are held at once.
 inline constexpr size_t kFolderEntriesMax = 4 * 1024 * 1024;
 
-/// The entries of the folder but "." and "..", sorted by the bytes of their names; no link is
-/// followed below `path`. Throws Failure kSystem when the folder cannot be read, kLimit.
+/// The folder itself, under the empty name, then its entries but "." and "..", sorted by the bytes
+/// of their names; no link is followed below `path`. Throws Failure kSystem when the folder cannot
+/// be read, kLimit.
 std::vector<FolderEntry> readFolder(const std::string& path);
 
 }  // namespace muleplex

@@ -172,3 +172,53 @@ export const CORE_HEALTHY_MS = 5_000;
 export const CORE_RECONNECT_WAIT_MS = 5_000;
 /** Log of a core: started anew at its next start when it is longer; one older log is kept. */
 export const CORE_LOG_SIZE_MAX = 10_000_000;
+
+// --- Calls of the addon.
+
+/** Buffers, files or operations in one call: one call must not hold a thread of the pool for long. */
+export const NATIVE_BATCH_ITEMS_MAX = 65_536;
+/** Bytes that one call reads, decodes or encodes: all of them are in memory at once. */
+export const NATIVE_BATCH_BYTES_MAX = 256 * MiB;
+/** Entries of a tree: they are listed as a whole, at about 1 KB each. */
+export const TREE_ENTRIES_MAX = 4_194_304;
+
+// --- The control plane between sites.
+
+/** Peers of a site: each has a connection, an outbox and a row; the product is made for tens. */
+export const PEERS_MAX = 256;
+/** Answers are small JSON objects, or an error with one sentence. */
+export const PUSH_REPLY_SIZE_MAX = 16 * KiB;
+/** Bodies that are being received by all sessions together; more are asked to come again. */
+export const PUSH_BODY_BYTES_MAX = 64 * MiB;
+/** A request carries six short header fields. */
+export const PUSH_HEADER_LIST_SIZE_MAX = 8 * KiB;
+export const PUSH_HEADER_PAIRS_MAX = 32;
+/** A peer sends one item at a time, with a ping beside it. */
+export const PUSH_STREAMS_MAX = 16;
+/** A peer has one connection; a second one appears while the first is found dead. */
+export const PUSH_SESSIONS_PER_PEER_MAX = 3;
+/** Connections that have not proved who they are: they hold a TLS state of some 50 KB each. */
+export const PUSH_UNPROVEN_MAX = 128;
+export const PUSH_UNPROVEN_PER_HOST_MAX = 16;
+/** From the first byte to the end of the TLS handshake: three round trips of a bad line. */
+export const PUSH_HANDSHAKE_TIMEOUT_MS = 5_000;
+/** A refused connection is read and thrown away that long, so that the reason gets through. */
+export const PUSH_REFUSAL_DRAIN_MS = 1_000;
+/** Nothing arrived on a request that is not complete. */
+export const PUSH_IDLE_TIMEOUT_MS = 10_000;
+/** A whole request: a body of 10 MB at 85 KB/s. */
+export const PUSH_TOTAL_TIMEOUT_MS = 120_000;
+/** The client waits longer than the server, so that the server's own verdict arrives. */
+export const PUSH_REPLY_TIMEOUT_MS = 150_000;
+/** A live connection is asked this often, and is dead when the answer takes so long. */
+export const PEER_PING_INTERVAL_MS = 2_000;
+export const PEER_PING_TIMEOUT_MS = 4_000;
+/** The server ends a session on which nothing arrived, pings included. */
+export const PUSH_SESSION_IDLE_MS = 15_000;
+/** Pause before the next attempt to reach a peer or to deliver an item; doubles, with jitter. */
+export const PEER_BACKOFF_MIN_MS = 1_000;
+export const PEER_BACKOFF_MAX_MS = 30_000;
+/** Window of a stream: a 10 MB body takes 10 round trips, not 160. */
+export const PUSH_WINDOW_SIZE = 1 * MiB;
+/** Items that wait for one peer: a peer that was away for a year of a snapshot each 10 minutes. */
+export const OUTBOX_ITEMS_PER_PEER_MAX = 65_536;

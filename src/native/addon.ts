@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Loads the native addon and types it as it is. Nothing else in src/ touches it: the files beside
+// this one check the arguments, because a wrong type that reaches the addon ends the process.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ERROR_CODES, ReplicationError, messageOf, type ErrorCode } from '../base/errors.ts';
+
+/** All hashes of a file that a pack's descriptor names. */
+export interface FileHashes {
+  /** Bytes. */
+  readonly size: number;
+  /** 16 bytes. */
+  readonly fileHash: Buffer;
+  /** 16 bytes each; the eD2k hash count, and none below one part. */
+  readonly partHashes: Buffer;
+  /** 20 bytes. */
+  readonly aichRoot: Buffer;
+  /** 32 bytes for each part. */
+  readonly sha256: Buffer;
+}
+
+export interface NativeFileHasher {
+  update(bytes: Buffer): Promise<void>;
+  updateFromFile(fd: number, offset: number, length: number): Promise<number>;
+  finish(): FileHashes;
+}
+
+/** Chunks cut from the start of a buffer. */
+export interface CutChunks {
+  readonly lengths: Uint32Array;
+  /** 32 bytes for each chunk. */
+  readonly ids: Buffer;
+  /** Sum of the lengths. */
+  readonly consumed: number;
+}
+
+export interface NativeStat {
+  /** st_mode: type and permission bits. */
+  readonly rawMode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  readonly inode: bigint;
+  readonly device: bigint;
+  readonly linkCount: number;
+  /** Units of 512 bytes. */
+  readonly blockCount: number;
+}
+
+export interface ExtendedAttribute {
+  readonly name: Buffer;
+  readonly value: Buffer;
+}
+
+/** Half-open range of bytes. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface NativeFolderEntry extends NativeStat {
+  readonly name: Buffer;
+  /** An errno value, or 0; all fields but the name are absent otherwise. */
+  readonly statError: number;
+  readonly target: Buffer;
+  readonly targetError: number;
+  readonly attributes: ExtendedAttribute[];
+  readonly attributesError: number;
+  /** Of a sparse file; an empty range when it is all hole. */
+  readonly dataRanges: ByteRange[];
+}
+
+/** Of a piece read by readAndCut or readAndName. */
+export interface NativePiece extends NativeStat, CutChunks {
+  /** An errno value, or 0; the stat fields are absent otherwise. */
+  readonly error: number;
+  /** Where the piece's bytes start in the data. */
+  readonly dataOffset: number;
+  readonly bytesRead: number;
+}
+
+export interface NativeDecodeItem {
+  /** The frame, or undefined: then it is read from the file. */
+  readonly frame: Buffer | undefined;
+  readonly path: Buffer | undefined;
+  readonly offset: number;
+  readonly length: number;
+  readonly codec: number;
+  readonly keyEpoch: number;
+  readonly rawLength: number;
+  readonly baseIds: Buffer;
+  readonly ids: Buffer | undefined;
+  readonly chunkLengths: Uint32Array | undefined;
+}
+
+/** The addon's exports; native/binding documents each. */
+export interface NativeAddon {
+  readonly FileHasher: new () => NativeFileHasher;
+  hashRange(
+    fd: number,
+    offset: number,
+    length: number,
+  ): Promise<{ size: number; md4: Buffer; sha256: Buffer }>;
+  cutAndName(
+    gearKey: Buffer,
+    idKey: Buffer,
+    average: number,
+    buffers: readonly Buffer[],
+    isLast: boolean,
+  ): Promise<CutChunks[]>;
+  nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Promise<Buffer>;
+  encodeFrames(
+    encKey: Buffer,
+    sivKey: Buffer,
+    keyEpoch: number,
+    level: number,
+    chunks: readonly Buffer[],
+  ): Promise<{ frames: Buffer; lengths: Uint32Array; codecs: Uint32Array }>;
+  decodeFrames(
+    encKey: Buffer,
+    sivKey: Buffer | undefined,
+    idKey: Buffer | undefined,
+    items: readonly NativeDecodeItem[],
+  ): Promise<Buffer>;
+  readFolder(path: Buffer): Promise<NativeFolderEntry[]>;
+  readAndCut(
+    gearKey: Buffer,
+    idKey: Buffer,
+    average: number,
+    pieces: readonly object[],
+  ): Promise<{ data: Buffer; pieces: NativePiece[] }>;
+  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<{ pieces: NativePiece[] }>;
+  runFileBatch(root: Buffer, fromRoot: Buffer, operations: readonly object[]): Promise<Int32Array>;
+  openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
+  dataRanges(fd: number, size: number): Promise<ByteRange[]>;
+  allocate(fd: number, size: number): Promise<void>;
+  syncFileSystem(path: Buffer): Promise<void>;
+  removeTreeSlice(path: Buffer, entriesMax: number): Promise<boolean>;
+}
+
+const ADDON_PATH = join('build', 'native', 'Release', 'muleplex.node');
+
+/** The addon lies in the package's folder, two or three levels above this file. */
+function findAddon(): string {
+  // A sanitizer build is tested by naming it here.
+  const override = process.env['MULEPLEX_ADDON'];
+  if (override !== undefined && override !== '') return override;
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const candidate = join(folder, ADDON_PATH);
+    if (existsSync(candidate)) return candidate;
+    const parent = dirname(folder);
+    if (parent === folder) break;
+    folder = parent;
+  }
+  throw new ReplicationError('ERR_ADDON_MISSING', `the native addon ${ADDON_PATH} is not built`);
+}
+
+let loaded: NativeAddon | undefined;
+
+/** The addon, loaded at the first call. Throws ERR_ADDON_MISSING. */
+export function nativeAddon(): NativeAddon {
+  if (loaded === undefined) {
+    const path = findAddon();
+    try {
+      loaded = createRequire(import.meta.url)(path) as NativeAddon;
+    } catch (error) {
+      throw new ReplicationError(
+        'ERR_ADDON_MISSING',
+        `the native addon does not load: ${messageOf(error)}`,
+        { path },
+        error,
+      );
+    }
+  }
+  return loaded;
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+}
+
+/**
+ * Waits for a call of the addon. Its failures become ReplicationErrors with the same code; a failed
+ * system call stays what node:fs would have thrown (`code` is ENOENT, ENOSPC ...), for the caller to
+ * wrap with the path it knows.
+ */
+export async function settled<Result>(call: Promise<Result>): Promise<Result> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && isErrorCode(error.code)) {
+      const details = 'index' in error ? { index: Number(error.index) } : {};
+      throw new ReplicationError(error.code, error.message, details, error);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the file system says of an entry: the addon's numbers as named types.
+import { getSystemErrorName } from 'node:util';
+import type { NativeStat } from './addon.ts';
+
+export type EntryType = 'file' | 'folder' | 'symlink' | 'fifo' | 'socket' | 'device';
+
+/** S_IFMT and its values (inode(7)). */
+const TYPE_MASK = 0o170000;
+const TYPES: ReadonlyMap<number, EntryType> = new Map<number, EntryType>([
+  [0o100000, 'file'],
+  [0o040000, 'folder'],
+  [0o120000, 'symlink'],
+  [0o010000, 'fifo'],
+  [0o140000, 'socket'],
+  [0o060000, 'device'],
+  [0o020000, 'device'],
+]);
+const MODE_MASK = 0o7777;
+
+export interface EntryStat {
+  readonly type: EntryType;
+  /** Permission bits with set-id and sticky (07777). */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  readonly inode: bigint;
+  readonly device: bigint;
+  readonly linkCount: number;
+  /** Units of 512 bytes. */
+  readonly blockCount: number;
+}
+
+export function entryStat(native: NativeStat): EntryStat {
+  return {
+    type: TYPES.get(native.rawMode & TYPE_MASK) ?? 'device',
+    mode: native.rawMode & MODE_MASK,
+    uid: native.uid,
+    gid: native.gid,
+    size: native.size,
+    mtimeSeconds: native.mtimeSeconds,
+    mtimeNanoseconds: native.mtimeNanoseconds,
+    ctimeSeconds: native.ctimeSeconds,
+    ctimeNanoseconds: native.ctimeNanoseconds,
+    inode: native.inode,
+    device: native.device,
+    linkCount: native.linkCount,
+    blockCount: native.blockCount,
+  };
+}
+
+/** ENOENT, EACCES ... for an errno value; undefined for 0. */
+export function errnoName(errno: number): string | undefined {
+  return errno === 0 ? undefined : getSystemErrorName(-errno);
+}

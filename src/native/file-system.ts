@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// System calls that node:fs lacks. All reject with errors like those of node:fs.
+import { nativeAddon, settled } from './addon.ts';
+import { checkDescriptor, checkPath, checkSize } from './argument-checks.ts';
+import { holesBetween, type Hole } from './folder.ts';
+
+/** The holes of an open file of `size` bytes. Moves its file position. */
+export async function fileHoles(fd: number, size: number): Promise<Hole[]> {
+  checkDescriptor('fd', fd);
+  checkSize('size', size);
+  return holesBetween(await settled(nativeAddon().dataRanges(fd, size)), size);
+}
+
+/**
+ * Reserves disk blocks for the first `size` bytes of an open file and makes it at least so long:
+ * ENOSPC when there are not enough, EOPNOTSUPP where the file system cannot reserve.
+ */
+export async function allocate(fd: number, size: number): Promise<void> {
+  checkDescriptor('fd', fd);
+  checkSize('size', size);
+  await settled(nativeAddon().allocate(fd, size));
+}
+
+/** Writes all dirty data of the file system that holds the path to disk (syncfs). */
+export async function syncFileSystem(path: Buffer): Promise<void> {
+  checkPath('path', path);
+  await settled(nativeAddon().syncFileSystem(path));
+}
+
+// Entries removed by one call of the addon, some tens of milliseconds: others get the thread then.
+const REMOVE_SLICE = 4096;
+
+/**
+ * Removes a folder with all below it, however deep; nothing to do when it is absent. No link is
+ * followed and no other file system entered (EXDEV, EBUSY). Can be repeated after a failure.
+ */
+export async function removeTree(path: Buffer, signal?: AbortSignal): Promise<void> {
+  checkPath('path', path);
+  for (;;) {
+    signal?.throwIfAborted();
+    if (await settled(nativeAddon().removeTreeSlice(path, REMOVE_SLICE))) return;
+  }
+}

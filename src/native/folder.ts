@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads folders with all that a recipe records of their entries. Names are raw bytes.
+import { ReplicationError, errnoOf } from '../base/errors.ts';
+import { TREE_ENTRIES_MAX } from '../base/limits.ts';
+import {
+  nativeAddon,
+  settled,
+  type ByteRange,
+  type ExtendedAttribute,
+  type NativeFolderEntry,
+} from './addon.ts';
+import { checkPath } from './argument-checks.ts';
+import { entryStat, errnoName, type EntryStat } from './entry.ts';
+
+export type { ExtendedAttribute } from './addon.ts';
+export type { EntryStat, EntryType } from './entry.ts';
+
+/** A run of zeros that takes no space. */
+export interface Hole {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface FolderEntry {
+  readonly name: Buffer;
+  /** Errno name of what could not be read: the entry itself (`stat` absent then), the target of a
+   * symbolic link, or the extended attributes. */
+  readonly error?: string;
+  readonly stat?: EntryStat;
+  /** Of a symbolic link. */
+  readonly target?: Buffer;
+  /** Sorted by name. */
+  readonly attributes: readonly ExtendedAttribute[];
+  /** Of a sparse file, in order. */
+  readonly holes: readonly Hole[];
+}
+
+/** The gaps between ranges of data. */
+export function holesBetween(ranges: readonly ByteRange[], size: number): Hole[] {
+  const holes: Hole[] = [];
+  let offset = 0;
+  for (const { start, end } of [...ranges, { start: size, end: size }]) {
+    if (start > offset) holes.push({ offset, length: start - offset });
+    offset = Math.max(offset, end);
+  }
+  return holes;
+}
+
+function folderEntry(native: NativeFolderEntry): FolderEntry {
+  const { name, statError } = native;
+  if (statError !== 0) {
+    return { name, error: errnoName(statError) ?? 'UNKNOWN', attributes: [], holes: [] };
+  }
+  const stat = entryStat(native);
+  const error = errnoName(native.targetError) ?? errnoName(native.attributesError);
+  return {
+    name,
+    ...(error === undefined ? {} : { error }),
+    stat,
+    ...(stat.type === 'symlink' ? { target: native.target } : {}),
+    attributes: native.attributes,
+    holes: native.dataRanges.length === 0 ? [] : holesBetween(native.dataRanges, stat.size),
+  };
+}
+
+/**
+ * The entries of a folder, sorted by the bytes of their names, without "." and "..". No link is
+ * followed. Rejects with node:fs errors, and ERR_LIMIT_EXCEEDED above 4,194,304 entries.
+ */
+export async function readFolder(path: Buffer): Promise<FolderEntry[]> {
+  checkPath('path', path);
+  const [, ...entries] = await settled(nativeAddon().readFolder(path));
+  return entries.map(folderEntry);
+}
+
+export interface TreeEntry extends Omit<FolderEntry, 'name'> {
+  /** Relative to the root, which itself has the empty path. */
+  readonly path: Buffer;
+}
+
+const NO_PATH = Buffer.alloc(0);
+const SLASH = Buffer.from('/');
+// Folders read at once: as many as libuv has threads would keep others waiting.
+const FOLDERS_AT_ONCE = 2;
+
+function checkTreeSize(entryCount: number): void {
+  if (entryCount > TREE_ENTRIES_MAX) {
+    throw new ReplicationError(
+      'ERR_LIMIT_EXCEEDED',
+      `the tree has more than ${TREE_ENTRIES_MAX} entries`,
+      { limit: 'TREE_ENTRIES_MAX', value: entryCount },
+    );
+  }
+}
+
+function join(folder: Buffer, name: Buffer): Buffer {
+  return folder.length === 0 ? name : Buffer.concat([folder, SLASH, name]);
+}
+
+function treeEntry(folder: Buffer, native: NativeFolderEntry): TreeEntry {
+  const { name, ...rest } = folderEntry(native);
+  return { path: join(folder, name), ...rest };
+}
+
+/** Entries of one folder of the tree; a failure to read it belongs to the folder's own entry. */
+async function readLevel(root: Buffer, folder: TreeEntry): Promise<TreeEntry[] | string> {
+  try {
+    const native = await settled(nativeAddon().readFolder(join(root, folder.path)));
+    return native.slice(1).map((entry) => treeEntry(folder.path, entry));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined || error instanceof ReplicationError) throw error;
+    return errno;
+  }
+}
+
+/**
+ * The root and everything below it, sorted by the bytes of the paths. No link is followed. A folder
+ * that cannot be read is listed with its error. Rejects with node:fs errors of the root, with
+ * ERR_LIMIT_EXCEEDED above TREE_ENTRIES_MAX entries, and with the signal's reason.
+ */
+export async function readTree(root: Buffer, signal?: AbortSignal): Promise<TreeEntry[]> {
+  checkPath('root', root);
+  const top = await settled(nativeAddon().readFolder(root));
+  const entries = top.map((entry) => treeEntry(NO_PATH, entry));
+  const isFolder = ({ stat }: TreeEntry): boolean => stat?.type === 'folder';
+  const waiting = entries.slice(1).filter(isFolder);
+  while (waiting.length > 0) {
+    signal?.throwIfAborted();
+    const folders = waiting.splice(-FOLDERS_AT_ONCE);
+    const levels = await Promise.all(folders.map((folder) => readLevel(root, folder)));
+    for (const [index, level] of levels.entries()) {
+      if (typeof level === 'string') {
+        const folder = folders[index];
+        if (folder !== undefined) entries[entries.indexOf(folder)] = { ...folder, error: level };
+        continue;
+      }
+      for (const entry of level) entries.push(entry);
+      for (const entry of level) if (isFolder(entry)) waiting.push(entry);
+    }
+    checkTreeSize(entries.length);
+  }
+  return entries.sort((a, b) => Buffer.compare(a.path, b.path));
+}

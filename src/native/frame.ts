@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Frames: chunks compressed with zstd where that pays, and encrypted with AES-256-GCM. The layout is
+// in docs/formats.md; the bytes are made and read in native/core/frame.cc.
+import { ReplicationError } from '../base/errors.ts';
+import {
+  FRAME_BASES_MAX,
+  FRAME_RAW_SIZE_MAX,
+  NATIVE_BATCH_BYTES_MAX,
+  NATIVE_BATCH_ITEMS_MAX,
+} from '../base/limits.ts';
+import { nativeAddon, settled, type NativeDecodeItem } from './addon.ts';
+import { checkBuffers, checkInteger, checkKey, checkPath, checkSize } from './argument-checks.ts';
+
+/** Bytes of a frame beside its payload: salt and tag. */
+export const FRAME_OVERHEAD = 48;
+export const ZSTD_LEVEL_DEFAULT = 3;
+
+const EMPTY = Buffer.alloc(0);
+
+export interface FrameEncoderKeys {
+  /** K_enc of the epoch, 32 bytes. */
+  readonly encKey: Buffer;
+  /** K_siv of the epoch, 32 bytes. */
+  readonly sivKey: Buffer;
+  readonly keyEpoch: number;
+  /** 1 to 19. */
+  readonly level?: number | undefined;
+}
+
+export interface EncodedFrame {
+  /** Shares memory with the frames of the same call. */
+  readonly frame: Buffer;
+  /** Of the frame, in EncodedFrames.bytes. */
+  readonly offset: number;
+  readonly length: number;
+  /** 0 raw, 1 zstd. */
+  readonly codec: number;
+  readonly rawLength: number;
+}
+
+export interface EncodedFrames {
+  /** All frames end to end. */
+  readonly bytes: Buffer;
+  /** One for each chunk. */
+  readonly frames: EncodedFrame[];
+}
+
+/** Throws ERR_LIMIT_EXCEEDED for more bytes than one call may hold. */
+export function checkBatchBytes(bytes: number): void {
+  if (bytes > NATIVE_BATCH_BYTES_MAX) {
+    throw new ReplicationError(
+      'ERR_LIMIT_EXCEEDED',
+      `a batch of ${bytes} bytes is over the limit of ${NATIVE_BATCH_BYTES_MAX}`,
+      { limit: 'NATIVE_BATCH_BYTES_MAX', value: bytes },
+    );
+  }
+}
+
+/**
+ * Encodes chunks of 1 to FRAME_RAW_SIZE_MAX bytes, in order. The same input gives the same frames.
+ */
+export async function encodeFrames(
+  { encKey, sivKey, keyEpoch, level = ZSTD_LEVEL_DEFAULT }: FrameEncoderKeys,
+  chunks: readonly Buffer[],
+): Promise<EncodedFrames> {
+  checkKey('encKey', encKey);
+  checkKey('sivKey', sivKey);
+  checkInteger('keyEpoch', keyEpoch, 0, 0xffffffff);
+  checkInteger('level', level, 1, 19);
+  const buffers = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
+  for (const { length } of buffers) checkInteger('chunk length', length, 1, FRAME_RAW_SIZE_MAX);
+  checkBatchBytes(buffers.reduce((sum, { length }) => sum + length, 0));
+  const encoded = await settled(
+    nativeAddon().encodeFrames(encKey, sivKey, keyEpoch, level, buffers),
+  );
+  let offset = 0;
+  const frames = buffers.map((chunk, index) => {
+    const start = offset;
+    const length = encoded.lengths[index] ?? 0;
+    offset += length;
+    const frame = encoded.frames.subarray(start, offset);
+    const codec = encoded.codecs[index] ?? 0;
+    return { frame, offset: start, length, codec, rawLength: chunk.length };
+  });
+  return { bytes: encoded.frames, frames };
+}
+
+export interface FrameDecoderKeys {
+  readonly encKey: Buffer;
+  /** Given: the salt is checked too. */
+  readonly sivKey?: Buffer | undefined;
+  /** Given: the chunks of each frame must have the ids that the item names. */
+  readonly idKey?: Buffer | undefined;
+}
+
+/** Where a frame lies in a file. */
+export interface FrameLocation {
+  readonly path: Buffer;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface FrameToDecode {
+  /** The frame's bytes, or where to read them. */
+  readonly frame: Buffer | FrameLocation;
+  readonly codec: number;
+  readonly keyEpoch: number;
+  readonly rawLength: number;
+  /** 32 bytes each. */
+  readonly baseIds?: readonly Buffer[] | undefined;
+  /** The chunks of the frame in order, which add up to rawLength; needed with idKey. */
+  readonly chunks?: readonly { readonly id: Buffer; readonly rawLength: number }[] | undefined;
+}
+
+function malformed(index: number, message: string): ReplicationError {
+  return new ReplicationError('ERR_PACK_MALFORMED', `frame ${index}: ${message}`, { index });
+}
+
+function frameSource({ frame }: FrameToDecode, index: number): Partial<NativeDecodeItem> {
+  if (Buffer.isBuffer(frame)) return { frame, path: undefined, offset: 0, length: frame.length };
+  const { path, offset, length } = frame;
+  checkPath('path', path);
+  checkSize('offset', offset);
+  checkSize('length', length);
+  if (length > FRAME_RAW_SIZE_MAX + FRAME_OVERHEAD) throw malformed(index, 'it is too long');
+  return { frame: undefined, path, offset, length };
+}
+
+function chunkIds(chunks: FrameToDecode['chunks'], rawLength: number, index: number): {
+  ids: Buffer;
+  chunkLengths: Uint32Array;
+} {
+  const named = chunks ?? [];
+  for (const { id, rawLength: length } of named) {
+    checkKey('id', id);
+    checkInteger('rawLength of a chunk', length, 0, 0xffffffff);
+  }
+  if (named.reduce((sum, chunk) => sum + chunk.rawLength, 0) !== rawLength) {
+    throw malformed(index, 'its chunks do not add up to its raw length');
+  }
+  return {
+    ids: Buffer.concat(named.map(({ id }) => id)),
+    chunkLengths: Uint32Array.from(named, ({ rawLength: length }) => length),
+  };
+}
+
+function decodeItem(item: FrameToDecode, index: number, withIds: boolean): NativeDecodeItem {
+  const { codec, keyEpoch, rawLength, baseIds = [], chunks } = item;
+  checkInteger('codec', codec, 0, 255);
+  checkInteger('keyEpoch', keyEpoch, 0, 0xffffffff);
+  checkSize('rawLength', rawLength);
+  if (rawLength < 1 || rawLength > FRAME_RAW_SIZE_MAX) {
+    throw malformed(index, `its raw length of ${rawLength} is not 1 to ${FRAME_RAW_SIZE_MAX}`);
+  }
+  checkInteger('base count', baseIds.length, 0, FRAME_BASES_MAX);
+  for (const baseId of baseIds) checkKey('base id', baseId);
+  return {
+    offset: 0,
+    length: 0,
+    frame: undefined,
+    path: undefined,
+    ...frameSource(item, index),
+    codec,
+    keyEpoch,
+    rawLength,
+    baseIds: baseIds.length === 0 ? EMPTY : Buffer.concat(baseIds),
+    ids: undefined,
+    chunkLengths: undefined,
+    ...(withIds ? chunkIds(chunks, rawLength, index) : {}),
+  };
+}
+
+/**
+ * Decodes frames, in order; the results share memory. Rejects with details.index naming the frame:
+ * ERR_FRAME_CORRUPT when tag, salt or a chunk id do not match or the file ends early;
+ * ERR_PACK_MALFORMED when codec, lengths and payload do not fit each other, or the codec is of a
+ * later format; node:fs errors (with `index`) when a file cannot be read. Nothing is returned then.
+ */
+export async function decodeFrames(
+  { encKey, sivKey, idKey }: FrameDecoderKeys,
+  items: readonly FrameToDecode[],
+): Promise<Buffer[]> {
+  checkKey('encKey', encKey);
+  if (sivKey !== undefined) checkKey('sivKey', sivKey);
+  if (idKey !== undefined) checkKey('idKey', idKey);
+  checkInteger('number of items', items.length, 0, NATIVE_BATCH_ITEMS_MAX);
+  const checked = items.map((item, index) => decodeItem(item, index, idKey !== undefined));
+  checkBatchBytes(checked.reduce((sum, { rawLength }) => sum + rawLength, 0));
+  const raw = await settled(nativeAddon().decodeFrames(encKey, sivKey, idKey, checked));
+  let offset = 0;
+  return checked.map(({ rawLength }) => {
+    const chunk = raw.subarray(offset, offset + rawLength);
+    offset += rawLength;
+    return chunk;
+  });
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads pieces of files and cuts or names their chunks in one call: hundreds of small files, or the
+// next megabytes of a big one.
+import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
+import { nativeAddon, settled, type NativePiece } from './addon.ts';
+import { checkInteger, checkKey, checkPath, checkSize } from './argument-checks.ts';
+import { checkChunkKeys, type ChunkKeys } from './chunker.ts';
+import { entryStat, errnoName, type EntryStat } from './entry.ts';
+import { checkBatchBytes } from './frame.ts';
+
+export interface PieceToCut {
+  readonly path: Buffer;
+  /** The file's start, or the end of the chunk before. */
+  readonly offset: number;
+  readonly length: number;
+  /** The piece reaches to the file's end, so that its last bytes are a chunk too. */
+  readonly isLast: boolean;
+}
+
+/** The chunks of a piece, or why it could not be read. */
+export interface ReadPiece {
+  /** Errno name; no other field means anything then. EINVAL: no regular file; ELOOP: a link. */
+  readonly error?: string;
+  /** The file's state after the read: a change meanwhile shows in it. */
+  readonly stat?: EntryStat;
+  /** Less than was asked for: the file ended. */
+  readonly bytesRead: number;
+  readonly lengths: Uint32Array;
+  /** 32 bytes for each length. */
+  readonly ids: Buffer;
+  /** Sum of the lengths; what was read beyond is to be read again with more bytes behind. */
+  readonly consumed: number;
+}
+
+export interface CutPiece extends ReadPiece {
+  /** Where the piece's bytes start in `data`. */
+  readonly dataOffset: number;
+}
+
+function readPiece(native: NativePiece): ReadPiece {
+  const { bytesRead, lengths, ids, consumed } = native;
+  const error = errnoName(native.error);
+  if (error !== undefined) return { error, bytesRead, lengths, ids, consumed };
+  return { stat: entryStat(native), bytesRead, lengths, ids, consumed };
+}
+
+/**
+ * Reads the pieces and cuts their chunks. `data` has the bytes of all pieces, end to end. A piece
+ * that ends before the file does gives only chunks whose end is certain. Links are not followed.
+ */
+export async function readAndCut(
+  keys: ChunkKeys,
+  pieces: readonly PieceToCut[],
+): Promise<{ data: Buffer; pieces: CutPiece[] }> {
+  checkChunkKeys(keys);
+  checkInteger('number of pieces', pieces.length, 0, NATIVE_BATCH_ITEMS_MAX);
+  for (const { path, offset, length } of pieces) {
+    checkPath('path', path);
+    checkSize('offset', offset);
+    checkSize('length', length);
+  }
+  checkBatchBytes(pieces.reduce((sum, { length }) => sum + length, 0));
+  const { gearKey, idKey, average } = keys;
+  const result = await settled(nativeAddon().readAndCut(gearKey, idKey, average, pieces));
+  return {
+    data: result.data,
+    pieces: result.pieces.map((native) => ({
+      ...readPiece(native),
+      dataOffset: native.dataOffset,
+    })),
+  };
+}
+
+export interface PieceToName {
+  readonly path: Buffer;
+  readonly offset: number;
+  /** Of the chunks from the offset on; 1 to FRAME_RAW_SIZE_MAX each. */
+  readonly lengths: Uint32Array;
+}
+
+/**
+ * Reads chunks whose lengths are known and names them, to compare a file with what it should be.
+ * Where a file ends early, `lengths` and `ids` have only the chunks that are whole.
+ */
+export async function readAndName(
+  idKey: Buffer,
+  pieces: readonly PieceToName[],
+): Promise<ReadPiece[]> {
+  checkKey('idKey', idKey);
+  checkInteger('number of pieces', pieces.length, 0, NATIVE_BATCH_ITEMS_MAX);
+  let bytes = 0;
+  for (const { path, offset, lengths } of pieces) {
+    checkPath('path', path);
+    checkSize('offset', offset);
+    for (const length of lengths) {
+      checkInteger('length', length, 1, FRAME_RAW_SIZE_MAX);
+      bytes += length;
+    }
+  }
+  checkBatchBytes(bytes);
+  const { pieces: named } = await settled(nativeAddon().readAndName(idKey, pieces));
+  return named.map(readPiece);
+}
