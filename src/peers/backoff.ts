@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Pauses between attempts: doubling, with jitter so that sites do not knock in step.
-import { BACKOFF_MAX_MS, BACKOFF_MIN_MS } from './limits.ts';
+import { PEER_BACKOFF_MAX_MS, PEER_BACKOFF_MIN_MS } from '../base/limits.ts';
 
 export class Backoff {
   readonly #random: () => number;
@@ -11,9 +11,12 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The next pause: from half of the full one up to it; the full one doubles to BACKOFF_MAX_MS. */
+  /** The next pause: from half of the full one up to it; the full one doubles to PEER_BACKOFF_MAX_MS. */
   nextMs(): number {
-    const full = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(this.#failures, 30));
+    const full = Math.min(
+      PEER_BACKOFF_MAX_MS,
+      PEER_BACKOFF_MIN_MS * 2 ** Math.min(this.#failures, 30),
+    );
     this.#failures += 1;
     return full * (0.5 + this.#random() / 2);
   }

@@ -7,7 +7,12 @@ import type { TLSSocket } from 'node:tls';
 import { ERROR_CODES, ReplicationError, messageOf } from '../base/errors.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { SiteId } from '../dataset/ids.ts';
-import { PING_INTERVAL_MS, PING_TIMEOUT_MS, REPLY_SIZE_MAX, REPLY_TIMEOUT_MS } from './limits.ts';
+import {
+  PEER_PING_INTERVAL_MS,
+  PEER_PING_TIMEOUT_MS,
+  PUSH_REPLY_SIZE_MAX,
+  PUSH_REPLY_TIMEOUT_MS,
+} from '../base/limits.ts';
 import type { Route } from './routes.ts';
 
 export interface PushRequest {
@@ -35,7 +40,7 @@ export class ClientSession {
     this.#session.on('error', (error) => {
       this.#reason ??= lost(siteId, messageOf(error), error);
     });
-    const pinger = setInterval(() => this.#ping(), PING_INTERVAL_MS);
+    const pinger = setInterval(() => this.#ping(), PEER_PING_INTERVAL_MS);
     this.#closed = new Promise((resolve) => {
       this.#session.once('close', () => {
         clearInterval(pinger);
@@ -83,7 +88,7 @@ export class ClientSession {
       const onAbort = (): void => giveUp(signal?.reason as Error);
       const timer = setTimeout(
         () => giveUp(lost(this.#siteId, 'no reply in time')),
-        REPLY_TIMEOUT_MS,
+        PUSH_REPLY_TIMEOUT_MS,
       );
       signal?.addEventListener('abort', onAbort);
       stream.on('response', (headers) => {
@@ -91,16 +96,14 @@ export class ClientSession {
       });
       stream.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > REPLY_SIZE_MAX) giveUp(badReply(this.#siteId, 'it is too long'));
+        if (size > PUSH_REPLY_SIZE_MAX) giveUp(badReply(this.#siteId, 'it is too long'));
         else chunks.push(chunk);
       });
       stream.on('end', () => {
         if (status === 0) return;
-        try {
-          resolve(replyOf(this.#siteId, status, Buffer.concat(chunks)));
-        } catch (error) {
-          reject(error);
-        }
+        // A refusal is thrown inside of the promise's own chain.
+        const whole = Buffer.concat(chunks);
+        resolve(Promise.resolve().then(() => replyOf(this.#siteId, status, whole)));
       });
       // The close event follows and tells why.
       stream.on('error', () => undefined);
@@ -116,7 +119,7 @@ export class ClientSession {
   #ping(): void {
     const dead = setTimeout(() => {
       this.destroy(lost(this.#siteId, 'it does not answer'));
-    }, PING_TIMEOUT_MS);
+    }, PEER_PING_TIMEOUT_MS);
     const isSent =
       !this.#session.destroyed &&
       this.#session.ping(() => {

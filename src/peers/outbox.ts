@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { ReplicationError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DatasetId, SiteId, SnapshotId } from '../dataset/ids.ts';
-import { OUTBOX_ITEMS_PER_PEER_MAX } from './limits.ts';
+import { OUTBOX_ITEMS_PER_PEER_MAX } from '../base/limits.ts';
 import { Listeners } from './listeners.ts';
 import { OutboxQueue } from './outbox-queue.ts';
 import type { PushClient } from './push-client.ts';

@@ -8,7 +8,7 @@ import type { DatasetId, SiteId } from '../dataset/ids.ts';
 import { decodeSiteRecord, parseSiteCard } from '../dataset/site-record.ts';
 import type { SiteRecord } from '../dataset/site-record.ts';
 import { publicKeyFromRaw } from '../dataset/signing-key.ts';
-import { PEERS_MAX } from './limits.ts';
+import { PEERS_MAX } from '../base/limits.ts';
 import { Listeners } from './listeners.ts';
 
 export type Right = 'publish' | 'read' | 'relay';

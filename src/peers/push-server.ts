@@ -10,15 +10,15 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import {
-  HEADER_LIST_SIZE_MAX,
-  HEADER_PAIRS_MAX,
-  SESSIONS_PER_PEER_MAX,
-  SESSION_IDLE_TIMEOUT_MS,
-  STREAMS_PER_SESSION_MAX,
-  STREAM_WINDOW_SIZE,
-  UNPROVEN_CONNECTIONS_MAX,
-  UNPROVEN_CONNECTIONS_PER_HOST_MAX,
-} from './limits.ts';
+  PUSH_HEADER_LIST_SIZE_MAX,
+  PUSH_HEADER_PAIRS_MAX,
+  PUSH_SESSIONS_PER_PEER_MAX,
+  PUSH_SESSION_IDLE_MS,
+  PUSH_STREAMS_MAX,
+  PUSH_WINDOW_SIZE,
+  PUSH_UNPROVEN_MAX,
+  PUSH_UNPROVEN_PER_HOST_MAX,
+} from '../base/limits.ts';
 import { Listeners } from './listeners.ts';
 import type { Peer, PeerChange } from './peer-book.ts';
 import { REQUEST_TIMES } from './request-body.ts';
@@ -39,14 +39,14 @@ export interface PushServerInit {
 }
 
 const SESSION_OPTIONS = {
-  maxHeaderListPairs: HEADER_PAIRS_MAX,
+  maxHeaderListPairs: PUSH_HEADER_PAIRS_MAX,
   maxSessionInvalidFrames: 10,
   maxSessionRejectedStreams: 10,
   settings: {
     enablePush: false,
-    initialWindowSize: STREAM_WINDOW_SIZE,
-    maxConcurrentStreams: STREAMS_PER_SESSION_MAX,
-    maxHeaderListSize: HEADER_LIST_SIZE_MAX,
+    initialWindowSize: PUSH_WINDOW_SIZE,
+    maxConcurrentStreams: PUSH_STREAMS_MAX,
+    maxHeaderListSize: PUSH_HEADER_LIST_SIZE_MAX,
   },
 } as const;
 
@@ -141,10 +141,7 @@ export class PushServer {
     const { remoteAddress } = socket;
     const waiting = [...this.#unproven.values()];
     const fromHost = waiting.filter((other) => other.remoteAddress === remoteAddress).length;
-    if (
-      waiting.length >= UNPROVEN_CONNECTIONS_MAX ||
-      fromHost >= UNPROVEN_CONNECTIONS_PER_HOST_MAX
-    ) {
+    if (waiting.length >= PUSH_UNPROVEN_MAX || fromHost >= PUSH_UNPROVEN_PER_HOST_MAX) {
       this.#logger.debug('too many connections that prove no peer', { remoteAddress });
       socket.destroy();
       return;
@@ -177,11 +174,11 @@ export class PushServer {
     const sessions = this.#sessions.get(siteId) ?? new Set();
     this.#sessions.set(siteId, sessions.add(session));
     for (const oldest of sessions) {
-      if (sessions.size <= SESSIONS_PER_PEER_MAX) break;
+      if (sessions.size <= PUSH_SESSIONS_PER_PEER_MAX) break;
       sessions.delete(oldest);
       oldest.destroy();
     }
-    session.setTimeout(SESSION_IDLE_TIMEOUT_MS, () => session.destroy());
+    session.setTimeout(PUSH_SESSION_IDLE_MS, () => session.destroy());
     session.on('error', (error: Error) =>
       this.#logger.debug('session failed', { peer: siteId, reason: messageOf(error) }),
     );

@@ -4,10 +4,10 @@
 import type { Http2Stream } from 'node:http2';
 import { ReplicationError } from '../base/errors.ts';
 import {
-  BODY_BYTES_IN_FLIGHT_MAX,
-  REQUEST_IDLE_TIMEOUT_MS,
-  REQUEST_TOTAL_TIMEOUT_MS,
-} from './limits.ts';
+  PUSH_BODY_BYTES_MAX,
+  PUSH_IDLE_TIMEOUT_MS,
+  PUSH_TOTAL_TIMEOUT_MS,
+} from '../base/limits.ts';
 import type { BodyLimit } from './routes.ts';
 
 /** How long a request may stall, and take; shorter in tests. */
@@ -17,13 +17,13 @@ export interface RequestTimes {
 }
 
 export const REQUEST_TIMES: RequestTimes = {
-  idleMs: REQUEST_IDLE_TIMEOUT_MS,
-  totalMs: REQUEST_TOTAL_TIMEOUT_MS,
+  idleMs: PUSH_IDLE_TIMEOUT_MS,
+  totalMs: PUSH_TOTAL_TIMEOUT_MS,
 };
 
 /** The bytes that bodies may hold in memory at a time, over all sessions of a server. */
 export class BodyBudget {
-  #free = BODY_BYTES_IN_FLIGHT_MAX;
+  #free = PUSH_BODY_BYTES_MAX;
 
   /** ERR_PEER_BUSY when so much is not free now. */
   take(size: number): void {

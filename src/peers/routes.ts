@@ -8,7 +8,6 @@ import { envelopeSizeMax } from '../dataset/envelope.ts';
 import type { SiteId, SnapshotId } from '../dataset/ids.ts';
 import { decodeSiteRecord } from '../dataset/site-record.ts';
 import type { Identity } from './identity.ts';
-import { OFFER_SIZE_MAX } from './limits.ts';
 import type { Peer, PeerBook } from './peer-book.ts';
 
 /** What goes before a manifest body: everything needed to decide whether the body is wanted. */
@@ -79,6 +78,10 @@ export const PATHS = {
   receipts: '/v1/receipts',
   siteRecords: '/v1/site-records',
 } as const;
+
+/** An offer has at most what its three parts have, and the keys around them. */
+const OFFER_SIZE_MAX =
+  envelopeSizeMax('manifestHeader') + envelopeSizeMax('genesis') + SEALED_SECRETS_SIZE_MAX + 256;
 
 export const ROUTES: readonly Route[] = [
   { method: 'GET', path: PATHS.ping, limit: upTo(0), handle: answerPing },

@@ -7,7 +7,7 @@ import { ReplicationError, messageOf } from '../base/errors.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { tlsKeyHash } from './certificate.ts';
 import type { TlsCredentials } from './identity.ts';
-import { HANDSHAKE_TIMEOUT_MS, REFUSAL_DRAIN_MS } from './limits.ts';
+import { PUSH_HANDSHAKE_TIMEOUT_MS, PUSH_REFUSAL_DRAIN_MS } from '../base/limits.ts';
 import type { Peer, PeerBook } from './peer-book.ts';
 
 const PROTOCOL = 'h2';
@@ -32,7 +32,7 @@ export function createTlsServer(credentials: TlsCredentials): Server {
   return createServer({
     ...tlsOptions(credentials),
     requestCert: true,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: PUSH_HANDSHAKE_TIMEOUT_MS,
   });
 }
 
@@ -78,7 +78,7 @@ export function connectToPeer(
     const onAbort = (): void => fail(signal.reason as Error);
     const onError = (error: Error): void => fail(unreachable(peer, messageOf(error), error));
     const onEnd = (): void => fail(unreachable(peer, 'it closed the connection'));
-    const timer = setTimeout(() => fail(unreachable(peer, 'no answer')), HANDSHAKE_TIMEOUT_MS);
+    const timer = setTimeout(() => fail(unreachable(peer, 'no answer')), PUSH_HANDSHAKE_TIMEOUT_MS);
     signal.addEventListener('abort', onAbort);
     socket.on('error', onError);
     socket.once('close', onEnd);
@@ -115,7 +115,7 @@ export function refuse(socket: TLSSocket, code: ErrorCode): void {
   goaway.writeUIntBE(8 + reason.length, 0, 3);
   goaway.writeUInt8(GOAWAY_TYPE, 3);
   goaway.writeUInt32BE(INADEQUATE_SECURITY, 9 + 4);
-  const timer = setTimeout(() => socket.destroy(), REFUSAL_DRAIN_MS);
+  const timer = setTimeout(() => socket.destroy(), PUSH_REFUSAL_DRAIN_MS);
   socket.once('close', () => {
     clearTimeout(timer);
   });
