@@ -58,6 +58,15 @@ export class FieldReader {
     return value;
   }
 
+  /** A byte string of that length, or an empty one for none. */
+  optionalBytes(key: string, length: number): Buffer | null {
+    const bytes = this.bytes(key, 0, length);
+    if (bytes.length !== 0 && bytes.length !== length) {
+      throw this.error(key, `has ${bytes.length} bytes, allowed are 0 and ${length}`);
+    }
+    return bytes.length === 0 ? null : bytes;
+  }
+
   /** A byte string of printable ASCII that the pattern accepts. */
   text(key: string, lengthMax: number, pattern: RegExp): string {
     const text = this.bytes(key, 0, lengthMax).toString('latin1');

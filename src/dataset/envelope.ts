@@ -42,7 +42,7 @@ const TYPES = {
   receipt: { number: 4, algorithms: [signingKey], sizeMax: RECEIPT_SIZE_MAX },
   announcement: { number: 5, algorithms: [signingKey], sizeMax: ANNOUNCEMENT_SIZE_MAX },
   commit: { number: 6, algorithms: [signingKey], sizeMax: COMMIT_SIZE_MAX },
-  handover: { number: 7, algorithms: [signingKey, rootKey], sizeMax: HANDOVER_SIZE_MAX },
+  handover: { number: 7, algorithms: [signingKey], sizeMax: HANDOVER_SIZE_MAX },
   revocation: { number: 8, algorithms: [signingKey, rootKey], sizeMax: REVOCATION_SIZE_MAX },
 } as const satisfies Record<string, EnvelopeRule>;
 

@@ -96,12 +96,12 @@ export function bodyHashOf(body: Buffer): Buffer {
 function decodePayload(payload: Buffer): ManifestHeader {
   const fields = decodeFields(payload, { sizeMax: MANIFEST_HEADER_SIZE_MAX }, FORMAT);
   fields.int('v', LAYOUT_VERSION, LAYOUT_VERSION);
-  const parent = fields.bytes('p', 0, ID_SIZE);
+  const parent = fields.optionalBytes('p', ID_SIZE);
   const header: ManifestHeader = {
     datasetId: datasetIdFromBytes(fields.bytes('d', ID_SIZE)),
     epoch: fields.int('ep', 0, Number.MAX_SAFE_INTEGER),
     sequence: fields.int('sq', 0, Number.MAX_SAFE_INTEGER),
-    parent: parent.length === 0 ? null : snapshotIdFromBytes(fields.bytes('p', ID_SIZE)),
+    parent: parent === null ? null : snapshotIdFromBytes(parent),
     kind: fields.int('k', 0, 1) === KINDS.snapshot ? 'snapshot' : 'maintenance',
     visibility: fields.int('vi', 0, 1) === VISIBILITIES.onStage ? 'onStage' : 'onCommit',
     members: unpackIds(fields, 'm', MEMBERS_MAX, siteIdFromBytes),
