@@ -216,7 +216,7 @@ export class ControlCore implements Core {
     const request = codec.eventsRequest(this.#sequence, this.#boot);
     const reply = codec.readEvents(await this.#ask(request, OP.EVENTS));
     this.#takeEvents(reply);
-    return this.#sequence < reply.lastSequence;
+    return reply.events.length > 0 && this.#sequence < reply.lastSequence;
   }
 
   #takeEvents(reply: codec.EventsReply): void {
