@@ -3,12 +3,13 @@
 // fetches the same files, so a pack has one path for its whole life.
 import { dirname, join } from 'node:path';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
+import { parsePackId } from '../dataset/ids.ts';
 import type { PackId } from '../dataset/ids.ts';
 import { isAbsent, sweepTemporary, temporaryPath } from './atomic-file.ts';
 import { realDisk } from './disk.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
-const PACK_NAME = /^([0-9a-f]{64})\.pack$/;
+const PACK_NAME = /^[0-9a-f]{64}\.pack$/;
 
 export class PackStore {
   readonly #folder: string;
@@ -52,10 +53,9 @@ export class PackStore {
   /** Packs that are here, sorted. */
   async list(): Promise<PackId[]> {
     const names = await this.#disk.list(this.#folder);
-    return names.flatMap((name) => {
-      const packId = PACK_NAME.exec(name)?.[1];
-      return packId === undefined ? [] : [packId];
-    });
+    return names
+      .filter((name) => PACK_NAME.test(name))
+      .map((name) => parsePackId(name.slice(0, 64)));
   }
 
   /**
