@@ -26,6 +26,8 @@ export class Supervisor {
   readonly #log: Logger;
   readonly #launch: Launch;
   readonly #stopping = new AbortController();
+  /** Before the next launch. */
+  #waitMs = CORE_BACKOFF_MIN_MS;
   #starting: Promise<Incarnation> | undefined;
   #current: Incarnation | undefined;
   #watching: Promise<void> | undefined;
@@ -53,27 +55,27 @@ export class Supervisor {
 
   async #watch(first: Incarnation): Promise<void> {
     let incarnation = first;
-    let waitMs = CORE_BACKOFF_MIN_MS;
     for (;;) {
       this.#current = incarnation;
       const startedAtMs = this.#clock.monotonicMs();
       if (this.#isStopping()) await incarnation.stop();
       const reason = await incarnation.ended;
       if (this.#isStopping()) return;
-      if (this.#clock.monotonicMs() - startedAtMs >= CORE_HEALTHY_MS) waitMs = CORE_BACKOFF_MIN_MS;
+      const aliveMs = this.#clock.monotonicMs() - startedAtMs;
+      if (aliveMs >= CORE_HEALTHY_MS) this.#waitMs = CORE_BACKOFF_MIN_MS;
       this.#log.warn('the core ended and is started again', { reason });
-      const next = await this.#relaunch(waitMs);
+      const next = await this.#relaunch();
       if (next === undefined) return;
-      waitMs = Math.min(2 * waitMs, CORE_BACKOFF_MAX_MS);
       incarnation = next;
     }
   }
 
   /** Undefined when stop() came first. */
-  async #relaunch(firstWaitMs: number): Promise<Incarnation | undefined> {
+  async #relaunch(): Promise<Incarnation | undefined> {
     const { signal } = this.#stopping;
-    let waitMs = firstWaitMs;
     while (!this.#isStopping()) {
+      const waitMs = this.#waitMs;
+      this.#waitMs = Math.min(2 * waitMs, CORE_BACKOFF_MAX_MS);
       try {
         await this.#clock.sleep(waitMs, signal);
         return await this.#launch(signal);
@@ -81,7 +83,6 @@ export class Supervisor {
         if (this.#isStopping()) break;
         this.#log.error('the core does not start', { error: messageOf(error) });
       }
-      waitMs = Math.min(2 * waitMs, CORE_BACKOFF_MAX_MS);
     }
     return undefined;
   }

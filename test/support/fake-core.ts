@@ -26,7 +26,7 @@ export class FakeCore {
   login: FakeBehaviour | undefined;
   /** Operations of all requests after the login. */
   readonly opcodes: number[] = [];
-  connectionCount = 0;
+  #port = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -37,16 +37,14 @@ export class FakeCore {
 
   static async start(behaviour: FakeBehaviour = () => noop()): Promise<FakeCore> {
     const core = new FakeCore(behaviour);
-    await core.listen(0);
+    await new Promise<void>((resolve) => core.#server.listen(0, '127.0.0.1', resolve));
+    core.#port = (core.#server.address() as AddressInfo).port;
     return core;
   }
 
-  async listen(port: number): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
-  }
-
+  /** On 127.0.0.1; stays known after stop(). */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** Breaks all connections and goes on listening. */
@@ -61,7 +59,6 @@ export class FakeCore {
   }
 
   #serve(socket: Socket): void {
-    this.connectionCount += 1;
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
