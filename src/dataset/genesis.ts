@@ -11,7 +11,7 @@ import {
 } from '../base/limits.ts';
 import { encodeBencode } from '../bytes/bencode.ts';
 import { decodeFields } from '../bytes/fields.ts';
-import { assertDecodes } from '../bytes/malformed.ts';
+import { assertDecodes, malformed } from '../bytes/malformed.ts';
 import { hashWithDomain } from './domains.ts';
 import { openEnvelope, sealEnvelope, type KeyLookup } from './envelope.ts';
 import {
@@ -106,6 +106,9 @@ export interface DecodedGenesis {
 export function decodeGenesis(bytes: Buffer, keyOf: KeyLookup): DecodedGenesis {
   const { signer, payload } = openEnvelope('genesis', bytes, keyOf);
   const genesis = decodePayload(payload);
+  if (signer !== genesis.firstWriter && !genesis.ownerKeys.includes(signer)) {
+    throw malformed(FORMAT, 'signer', 'is neither the first writer nor an owner');
+  }
   return { datasetId: datasetIdOf(payload), genesis, signer };
 }
 
