@@ -158,7 +158,7 @@ PathResolver::PathResolver(const std::string& root)
 int PathResolver::openFolder(const std::string& path) {
   FileDescriptor folder;
   int parent = root_.get();
-  for (size_t start = 0; start < path.size();) {
+  for (size_t start = 0; start <= path.size();) {
     const size_t slash = path.find('/', start);
     const size_t end = slash == std::string::npos ? path.size() : slash;
     const std::string name = path.substr(start, end - start);

@@ -93,14 +93,20 @@ FrameCodec FrameEncoder::encode(const uint8_t* raw, size_t size, std::vector<uin
   header.codec = compress(raw, size, payload, payloadSize);
   header.keyEpoch = keyEpoch_;
   header.rawLength = static_cast<uint32_t>(size);
-  const std::vector<uint8_t> aad = frameAad(header);
-  const HmacDigest salt = saltOf(sivMac_, aad, payload, payloadSize);
-  const size_t start = out.size();
-  out.resize(start + kFrameOverhead + payloadSize);
-  std::copy(salt.begin(), salt.end(), out.begin() + static_cast<ptrdiff_t>(start));
-  cipher_.seal(keyOf(encMac_, salt.data()), aad.data(), aad.size(), payload, payloadSize,
-               out.data() + start + kFrameSaltSize);
+  seal(header, payload, payloadSize, out);
   return header.codec;
+}
+
+void FrameEncoder::seal(const FrameHeader& header, const uint8_t* payload, size_t size,
+                        std::vector<uint8_t>& out) {
+  MULEPLEX_CHECK(header.keyEpoch == keyEpoch_);
+  const std::vector<uint8_t> aad = frameAad(header);
+  const HmacDigest salt = saltOf(sivMac_, aad, payload, size);
+  const size_t start = out.size();
+  out.resize(start + kFrameOverhead + size);
+  std::copy(salt.begin(), salt.end(), out.begin() + static_cast<ptrdiff_t>(start));
+  cipher_.seal(keyOf(encMac_, salt.data()), aad.data(), aad.size(), payload, size,
+               out.data() + start + kFrameSaltSize);
 }
 
 FrameDecoder::FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey)

@@ -64,6 +64,10 @@ class FrameEncoder {
   /// 16 * compressed <= 15 * raw, else raw: less would not pay for the decompression.
   FrameCodec encode(const uint8_t* raw, size_t size, std::vector<uint8_t>& out);
 
+  /// Appends the frame of a payload that is what `header` says; its epoch must be the encoder's.
+  void seal(const FrameHeader& header, const uint8_t* payload, size_t size,
+            std::vector<uint8_t>& out);
+
  private:
   FrameCodec compress(const uint8_t* raw, size_t size, const uint8_t*& payload,
                       size_t& payloadSize);

@@ -27,23 +27,34 @@ struct Name {
   bool isFolder;
 };
 
+/// Makes a folder readable and changeable for its owner, which removing what is in it needs.
+void makeWritable(int parent, const char* name) {
+  fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
+}
+
+/// Opens a folder to empty it; null, with errno, when that fails.
 Directory openFolder(int parent, const char* name) {
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  int fd = openat(parent, name, flags);
-  if (fd < 0 && errno == EACCES && fchmodat(parent, name, S_IRWXU, 0) == 0) {
-    fd = openat(parent, name, flags);
+  FileDescriptor folder(openat(parent, name, flags));
+  if (!folder.isOpen() && errno == EACCES) {
+    makeWritable(parent, name);
+    folder = FileDescriptor(openat(parent, name, flags));
   }
-  if (fd < 0) return nullptr;
-  // Entries can go, and the folder itself can move, only when its owner may write to it.
+  if (!folder.isOpen()) return nullptr;
   struct stat status {};
-  if (fstat(fd, &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU) fchmod(fd, S_IRWXU);
-  Directory directory(fdopendir(fd));
-  if (directory == nullptr) {
-    const int error = errno;
-    close(fd);
-    throw Failure::system("fdopendir", error);
+  if (fstat(folder.get(), &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU) {
+    fchmod(folder.get(), S_IRWXU);
   }
+  Directory directory(fdopendir(folder.get()));
+  if (directory == nullptr) throw Failure::system("fdopendir", errno);
+  folder.release();
   return directory;
+}
+
+dev_t deviceOf(const Directory& directory) {
+  struct stat status {};
+  if (fstat(dirfd(directory.get()), &status) != 0) throw Failure::system("fstat", errno);
+  return status.st_dev;
 }
 
 /// Reads at most `countMax` names from where the directory stands.
@@ -84,6 +95,7 @@ class Remover {
       if (errno == ENOENT) return true;
       throw Failure::system("open", errno);
     }
+    device_ = deviceOf(root);
     while (budget_ > 0) {
       rewinddir(root.get());
       const std::vector<Name> names = readNames(root, budget_);
@@ -106,6 +118,7 @@ class Remover {
     while (budget_ > 0) {
       const Directory folder = openFolder(root, child.text.c_str());
       if (folder == nullptr) throw Failure::system("open", errno);
+      if (deviceOf(folder) != device_) throw Failure::system("open", EXDEV);
       const std::vector<Name> names = readNames(folder, budget_);
       if (names.empty()) break;
       for (const Name& name : names) {
@@ -127,12 +140,14 @@ class Remover {
 
   /// Moves an inner folder to the root under a name that is free there.
   void moveUp(int folder, const std::string& name, int root) {
-    // A folder can change its parent only when its owner may write to it.
-    fchmodat(folder, name.c_str(), S_IRWXU, 0);
-    for (;;) {
+    for (bool isRetry = false;;) {
       const std::string target = ".removed-" + std::to_string(moved_++);
       if (renameat2(folder, name.c_str(), root, target.c_str(), RENAME_NOREPLACE) == 0) return;
-      if (errno != EEXIST) throw Failure::system("rename", errno);
+      if (errno == EEXIST) continue;
+      if (errno != EACCES || isRetry) throw Failure::system("rename", errno);
+      // A folder can change its parent only when its owner may write to it.
+      makeWritable(folder, name.c_str());
+      isRetry = true;
     }
   }
 
@@ -142,6 +157,7 @@ class Remover {
 
   std::string path_;
   size_t budget_;
+  dev_t device_ = 0;
   uint64_t moved_ = 0;
 };
 
