@@ -11,16 +11,19 @@ import type { HostMessage, HostRequest } from './host-messages.ts';
 const STATUS_FAILED = 70;
 const EXIT_DELAY_MS = 500;
 
-function tell(message: HostMessage): void {
-  // The parent may be gone; 'disconnect' deals with that.
-  if (process.connected) process.send?.(message, () => undefined);
+/** Resolves when the message is on its way; the parent may be gone, which 'disconnect' deals with. */
+function tell(message: HostMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, () => resolve());
+    else resolve();
+  });
 }
 
 async function answer(core: CoreLibrary, request: HostRequest): Promise<void> {
   const { id, packet } = request;
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
   const reply = await core.request(bytes).catch(() => undefined);
-  tell({ kind: 'answer', id, packet: reply });
+  await tell({ kind: 'answer', id, packet: reply });
 }
 
 /** The core writes its state first; a core that hangs does not keep the process. */
@@ -31,7 +34,7 @@ function stop(core: CoreLibrary): void {
 
 async function main(library: string, folder: string): Promise<number> {
   const core = openCore(library);
-  core.onEvent((packet) => tell({ kind: 'event', packet }));
+  core.onEvent((packet) => void tell({ kind: 'event', packet }));
   process.on('message', (request) => void answer(core, request as HostRequest));
   process.once('disconnect', () => stop(core));
   process.once('SIGTERM', () => stop(core));
@@ -44,7 +47,7 @@ const [library = '', folder = ''] = process.argv.slice(2);
 try {
   process.exitCode = await main(library, folder);
 } catch (error) {
-  tell({ kind: 'failed', text: messageOf(error) });
+  await tell({ kind: 'failed', text: messageOf(error) });
   process.exitCode = STATUS_FAILED;
 }
 if (process.connected) process.disconnect();

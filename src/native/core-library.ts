@@ -27,8 +27,9 @@ interface CoreHostAddon {
 /** Loads the library. Throws ERR_CORE_MISSING when it is none, or one for another program version. */
 export function openCore(path: string): CoreLibrary {
   if (!isAbsolute(path)) throw new ReplicationError('ERR_ARGUMENT_INVALID', `${path} is relative`);
+  const addon = nativeAddon() as NativeAddon & CoreHostAddon;
   try {
-    return (nativeAddon() as NativeAddon & CoreHostAddon).openCore(path);
+    return addon.openCore(path);
   } catch (error) {
     throw new ReplicationError('ERR_CORE_MISSING', `${path}: ${messageOf(error)}`, { path }, error);
   }
