@@ -106,7 +106,10 @@ export class Table<V> {
 
   /** The change for Catalogue.write that puts this row. */
   putOp(key: string, value: V): CatalogueOp {
-    return { type: 'put', key: this.#key(key), value: JSON.stringify(this.#row.encode(value)) };
+    const stored = JSON.stringify(this.#row.encode(value));
+    // Pair check: what could not be read back is not written.
+    this.#decode(key, stored);
+    return { type: 'put', key: this.#key(key), value: stored };
   }
 
   /** The change for Catalogue.write that removes this row. */
