@@ -13,7 +13,7 @@ import type { Logger } from '../base/logger.ts';
 import { EcConnection } from '../ec/connection.ts';
 import type { EcConnectionInit } from '../ec/connection.ts';
 import type { EcPacket } from '../ec/tag.ts';
-import type { TransportHooks } from './transport.ts';
+import type { Greeting, TransportHooks } from './transport.ts';
 
 export interface EcLinkComponents {
   readonly clock: Clock;
@@ -49,6 +49,9 @@ export function coreConnection(init: {
   };
 }
 
+/** Once may be a core that ends just then. */
+const HANG_UPS_MAX = 3;
+
 /** Errors that trying again does not mend: another program, another password, another version. */
 const LASTING = ['ERR_EC_AUTH_REFUSED', 'ERR_CORE_REFUSED', 'ERR_EC_MALFORMED'] as const;
 
@@ -68,6 +71,8 @@ export class EcLink {
   /** Restarts of the core. */
   #generation = 0;
   #wasLive = false;
+  /** Connections closed in the greeting, one after another. */
+  #hangUps = 0;
   #lastFailure = '';
   #settleEnded!: (error: ReplicationError | undefined) => void;
 
@@ -152,7 +157,7 @@ export class EcLink {
     const connection = await EcConnection.open(this.#init.connection, signal);
     this.#connection = connection;
     try {
-      const greeting = await this.#hooks.greet((request) => connection.exchange(request));
+      const greeting = await this.#greet(connection);
       if (greeting === 'restarted') this.#generation += 1;
       const live = { connection, generation: this.#generation };
       this.#live = live;
@@ -165,6 +170,25 @@ export class EcLink {
       if (!signal.aborted) this.#log.debug('connection lost', { error: messageOf(reason) });
     } finally {
       await connection.close();
+    }
+  }
+
+  /** A stock amuled answers our first question by closing the connection, or with a refusal. */
+  async #greet(connection: EcConnection): Promise<Greeting> {
+    try {
+      const greeting = await this.#hooks.greet((request) => connection.exchange(request));
+      this.#hangUps = 0;
+      return greeting;
+    } catch (error) {
+      if (!hasCode(error, 'ERR_EC_CLOSED')) throw error;
+      this.#hangUps += 1;
+      if (this.#hangUps < HANG_UPS_MAX) throw error;
+      throw new ReplicationError(
+        'ERR_CORE_REFUSED',
+        'the core has no control surface: it closes the connection when it is asked for it',
+        { surfaceVersion: 0 },
+        error,
+      );
     }
   }
 
