@@ -14,7 +14,7 @@ import {
 import { refuses } from '../../support/refuses.ts';
 import { BODY, LARGE_PACK, SMALL_PACK, sampleDescriptor } from '../../support/samples.ts';
 
-const REMOVED = BODY.packsRemoved[0] as PackId;
+const REMOVED = packIdFromBytes(Buffer.alloc(32, 9));
 const KEPT = packIdFromBytes(Buffer.alloc(32, 1));
 
 function bodyFrom(parent: Set<PackId>, change: Partial<ManifestBody>): ManifestBody {
