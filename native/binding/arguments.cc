@@ -11,6 +11,8 @@ namespace muleplex {
 namespace {
 
 constexpr double kSafeIntegerMax = 9007199254740991.0;
+// Up to here a copy costs less than the bookkeeping for memory of ours.
+constexpr size_t kCopiedSizeMax = 4096;
 
 }  // namespace
 
@@ -69,6 +71,8 @@ uint32_t u32Of(const Napi::Value& value) {
 }
 
 Napi::Value toBuffer(Napi::Env env, std::vector<uint8_t>&& bytes) {
+  // Not only faster: an empty vector has no memory, and a Buffer of none counts as detached.
+  if (bytes.size() <= kCopiedSizeMax) return copyToBuffer(env, bytes.data(), bytes.size());
   auto owner = std::make_unique<std::vector<uint8_t>>(std::move(bytes));
   std::vector<uint8_t>* memory = owner.release();
   return Napi::Buffer<uint8_t>::NewOrCopy(

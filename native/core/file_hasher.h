@@ -18,7 +18,8 @@ struct FileHashes {
   /// MD4 over the part hashes; below one part, the MD4 of the bytes themselves.
   std::array<uint8_t, kMd4Size> fileHash;
   /// 16 bytes each. Empty below one part; else one per part, and when the size is an exact multiple
-  /// of the part size one more, of no bytes (the eD2k hash count, size / part size + 1).
+  /// of the part size one more, of no bytes (their number, size / part size + 1, is the hash count
+  /// of eD2k).
   std::vector<uint8_t> partHashes;
   Sha1Digest aichRoot;
   /// 32 bytes for each of the ceil(size / part size) parts.

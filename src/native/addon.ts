@@ -13,7 +13,7 @@ export interface FileHashes {
   readonly size: number;
   /** 16 bytes. */
   readonly fileHash: Buffer;
-  /** 16 bytes each; the eD2k hash count, and none below one part. */
+  /** 16 bytes each, as many as the hash count of eD2k says; none below one part. */
   readonly partHashes: Buffer;
   /** 20 bytes. */
   readonly aichRoot: Buffer;
