@@ -3,7 +3,6 @@
 // The package ed2k-link splits and joins them; everything it takes on trust is checked here.
 import assert from 'node:assert/strict';
 import ed2kLink from 'ed2k-link';
-import { messageOf } from '../base/errors.ts';
 import { LINK_LENGTH_MAX, LINK_NAME_LENGTH_MAX, LINK_SOURCES_MAX } from '../base/limits.ts';
 import { malformed } from '../bytes/malformed.ts';
 import type { ReplicationError } from '../base/errors.ts';
@@ -85,8 +84,9 @@ export function formatEd2kLink(link: Ed2kLink): string {
 function parsePackage(text: string): ReturnType<typeof ed2kLink.parse> {
   try {
     return ed2kLink.parse(text);
-  } catch (error) {
-    throw failure('', messageOf(error));
+  } catch {
+    // Its message repeats the whole text.
+    throw failure('name', 'is no percent-encoded UTF-8');
   }
 }
 
