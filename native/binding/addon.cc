@@ -6,6 +6,7 @@
 #include "batch_binding.h"
 #include "chunk_binding.h"
 #include "core_host.h"
+#include "core_host.h"
 #include "file_binding.h"
 #include "frame_binding.h"
 #include "hash_binding.h"
@@ -20,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   muleplex::initPiece(env, exports);
   muleplex::initFile(env, exports);
   muleplex::initBatch(env, exports);
+  muleplex::initCoreHost(env, exports);
   muleplex::initCoreHost(env, exports);
   return exports;
 }

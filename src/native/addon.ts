@@ -2,7 +2,6 @@
 // Loads the native addon and types it as it is. Nothing else in src/ touches it: the files beside
 // this one check the arguments, because a wrong type that reaches the addon ends the process.
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, ReplicationError, messageOf, type ErrorCode } from '../base/errors.ts';
@@ -169,7 +168,9 @@ export function nativeAddon(): NativeAddon {
   if (loaded === undefined) {
     const path = findAddon();
     try {
-      loaded = createRequire(import.meta.url)(path) as NativeAddon;
+      const module: { exports: object } = { exports: {} };
+      process.dlopen(module, path);
+      loaded = module.exports as NativeAddon;
     } catch (error) {
       throw new ReplicationError(
         'ERR_ADDON_MISSING',
