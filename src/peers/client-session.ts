@@ -7,13 +7,9 @@ import type { TLSSocket } from 'node:tls';
 import { ERROR_CODES, ReplicationError, messageOf } from '../base/errors.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { SiteId } from '../dataset/ids.ts';
-import {
-  PEER_PING_INTERVAL_MS,
-  PEER_PING_TIMEOUT_MS,
-  PUSH_REPLY_SIZE_MAX,
-  PUSH_REPLY_TIMEOUT_MS,
-} from '../base/limits.ts';
+import { PUSH_REPLY_SIZE_MAX, PUSH_REPLY_TIMEOUT_MS } from '../base/limits.ts';
 import type { Route } from './routes.ts';
+import type { LinkTimes } from './times.ts';
 
 export interface PushRequest {
   readonly method: Route['method'];
@@ -23,13 +19,15 @@ export interface PushRequest {
 
 export class ClientSession {
   readonly #siteId: SiteId;
+  readonly #times: LinkTimes;
   readonly #session: ClientHttp2Session;
   /** Why the peer, or this site, ended the connection; set before it closes. */
   #reason: ReplicationError | undefined;
   readonly #closed: Promise<ReplicationError>;
 
-  constructor(siteId: SiteId, socket: TLSSocket) {
+  constructor(siteId: SiteId, socket: TLSSocket, times: LinkTimes) {
     this.#siteId = siteId;
+    this.#times = times;
     this.#session = connect('https://peer', {
       createConnection: () => socket,
       settings: { enablePush: false },
@@ -40,7 +38,7 @@ export class ClientSession {
     this.#session.on('error', (error) => {
       this.#reason ??= lost(siteId, messageOf(error), error);
     });
-    const pinger = setInterval(() => this.#ping(), PEER_PING_INTERVAL_MS);
+    const pinger = setInterval(() => this.#ping(), times.pingIntervalMs);
     this.#closed = new Promise((resolve) => {
       this.#session.once('close', () => {
         clearInterval(pinger);
@@ -119,7 +117,7 @@ export class ClientSession {
   #ping(): void {
     const dead = setTimeout(() => {
       this.destroy(lost(this.#siteId, 'it does not answer'));
-    }, PEER_PING_TIMEOUT_MS);
+    }, this.#times.pingTimeoutMs);
     const isSent =
       !this.#session.destroyed &&
       this.#session.ping(() => {

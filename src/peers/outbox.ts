@@ -82,6 +82,8 @@ export class Outbox {
   readonly #delivered = new Listeners<Delivery>();
   readonly #refused = new Listeners<Refusal>();
   #nextNumber = 0;
+  /** Items are stored one after another, so that keys tell the order of the calls. */
+  #tail: Promise<void> = Promise.resolve();
   #stopWatching: (() => void) | undefined;
 
   constructor(components: OutboxComponents) {
@@ -110,25 +112,10 @@ export class Outbox {
    * Queues the item for each of the peers; durable when it resolves. An equal item that still waits
    * is not queued again. ERR_LIMIT_EXCEEDED when too much waits for one of the peers.
    */
-  async enqueue(siteIds: readonly SiteId[], item: OutboxItem): Promise<void> {
-    const subject = subjectOf(item);
-    const added = siteIds
-      .filter((siteId) => !this.#queue(siteId).has(item.kind, subject))
-      .map((siteId) => ({ siteId, key: this.#newKey(siteId) }));
-    for (const { siteId } of added) {
-      if (this.#queue(siteId).size >= OUTBOX_ITEMS_PER_PEER_MAX) {
-        throw new ReplicationError('ERR_LIMIT_EXCEEDED', `too much waits for peer ${siteId}`);
-      }
-    }
-    const queuedMs = this.#components.clock.now();
-    await this.#components.store.putAll(
-      added.map(({ siteId, key }) => ({ key, value: stored(siteId, item, subject, queuedMs) })),
-    );
-    for (const { siteId, key } of added) {
-      const queue = this.#queue(siteId);
-      queue.add({ key, item, subject });
-      queue.wake();
-    }
+  enqueue(siteIds: readonly SiteId[], item: OutboxItem): Promise<void> {
+    const done = this.#tail.then(() => this.#store(siteIds, item));
+    this.#tail = done.catch(() => undefined);
+    return done;
   }
 
   /** Try what waits for this peer now; for a right or an address that changed. */
@@ -158,6 +145,27 @@ export class Outbox {
   /** Called when an item is given up because the peer will never take it. */
   onRefused(listener: (refusal: Refusal) => void): () => void {
     return this.#refused.add(listener);
+  }
+
+  async #store(siteIds: readonly SiteId[], item: OutboxItem): Promise<void> {
+    const subject = subjectOf(item);
+    const added = [...new Set(siteIds)]
+      .filter((siteId) => !this.#queue(siteId).has(item.kind, subject))
+      .map((siteId) => ({ siteId, key: this.#newKey(siteId) }));
+    for (const { siteId } of added) {
+      if (this.#queue(siteId).size >= OUTBOX_ITEMS_PER_PEER_MAX) {
+        throw new ReplicationError('ERR_LIMIT_EXCEEDED', `too much waits for peer ${siteId}`);
+      }
+    }
+    const queuedMs = this.#components.clock.now();
+    await this.#components.store.putAll(
+      added.map(({ siteId, key }) => ({ key, value: stored(siteId, item, subject, queuedMs) })),
+    );
+    for (const { siteId, key } of added) {
+      const queue = this.#queue(siteId);
+      queue.add({ key, item, subject });
+      queue.wake();
+    }
   }
 
   #queue(siteId: SiteId): OutboxQueue {

@@ -12,6 +12,7 @@ import type { Identity } from './identity.ts';
 import type { PeerBook } from './peer-book.ts';
 import { PATHS } from './routes.ts';
 import type { PingReply } from './routes.ts';
+import type { LinkTimes } from './times.ts';
 import { connectToPeer } from './transport.ts';
 
 export type LinkState = 'connecting' | 'connected' | 'unreachable';
@@ -22,6 +23,7 @@ export interface PeerLinkComponents {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly times: LinkTimes;
 }
 
 export class PeerLink {
@@ -122,7 +124,7 @@ export class PeerLink {
       if (peer === undefined) return this.#ended('it is no longer a peer');
       const { tls } = this.#components.identity;
       const socket = await connectToPeer(peer, tls, this.#stopped.signal);
-      session = new ClientSession(this.#siteId, socket);
+      session = new ClientSession(this.#siteId, socket, this.#components.times);
       if (this.#isStopped()) session.destroy(this.#ended('the link is stopped'));
       this.#session = session;
       // With TLS 1.3 a client is connected before the server has judged its certificate: only an

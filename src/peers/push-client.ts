@@ -9,15 +9,18 @@ import type { LinkState, PeerLinkComponents } from './peer-link.ts';
 import type { PeerChange } from './peer-book.ts';
 import { PATHS, encodeOffer } from './routes.ts';
 import type { Offer } from './routes.ts';
+import { LINK_TIMES } from './times.ts';
+import type { LinkTimes } from './times.ts';
 
 export interface StateChange {
   readonly siteId: SiteId;
   readonly state: LinkState;
 }
 
-export type PushClientComponents = Omit<PeerLinkComponents, 'random'> & {
+export type PushClientComponents = Omit<PeerLinkComponents, 'random' | 'times'> & {
   /** Numbers of [0, 1) for jitter. */
   readonly random?: () => number;
+  readonly times?: LinkTimes;
 };
 
 export class PushClient {
@@ -27,7 +30,11 @@ export class PushClient {
   #stopWatching: (() => void) | undefined;
 
   constructor(components: PushClientComponents) {
-    this.#components = { ...components, random: components.random ?? Math.random };
+    this.#components = {
+      ...components,
+      random: components.random ?? Math.random,
+      times: components.times ?? LINK_TIMES,
+    };
   }
 
   /** Starts to connect to all peers, now and as they are added. */

@@ -13,7 +13,6 @@ import {
   PUSH_HEADER_LIST_SIZE_MAX,
   PUSH_HEADER_PAIRS_MAX,
   PUSH_SESSIONS_PER_PEER_MAX,
-  PUSH_SESSION_IDLE_MS,
   PUSH_STREAMS_MAX,
   PUSH_WINDOW_SIZE,
   PUSH_UNPROVEN_MAX,
@@ -21,10 +20,10 @@ import {
 } from '../base/limits.ts';
 import { Listeners } from './listeners.ts';
 import type { Peer, PeerChange } from './peer-book.ts';
-import { REQUEST_TIMES } from './request-body.ts';
-import type { RequestTimes } from './request-body.ts';
 import { RequestHandler } from './request-handler.ts';
 import type { RouteComponents } from './routes.ts';
+import { SERVER_TIMES } from './times.ts';
+import type { ServerTimes } from './times.ts';
 import { createTlsServer, peerOf, refuse } from './transport.ts';
 
 export interface PushServerComponents extends RouteComponents {
@@ -35,7 +34,7 @@ export interface PushServerInit {
   readonly host: string;
   /** 0: the system chooses one. */
   readonly port: number;
-  readonly times?: RequestTimes;
+  readonly times?: ServerTimes;
 }
 
 const SESSION_OPTIONS = {
@@ -54,6 +53,7 @@ export class PushServer {
   readonly #components: PushServerComponents;
   readonly #init: PushServerInit;
   readonly #logger: Logger;
+  readonly #times: ServerTimes;
   readonly #server: Server;
   readonly #handler: RequestHandler;
   readonly #sessions = new Map<SiteId, Set<ServerHttp2Session>>();
@@ -66,11 +66,12 @@ export class PushServer {
     this.#components = components;
     this.#init = init;
     this.#logger = components.logger.child({ component: 'push-server' });
+    this.#times = init.times ?? SERVER_TIMES;
     this.#handler = new RequestHandler(components, {
       logger: this.#logger,
-      times: init.times ?? REQUEST_TIMES,
+      times: this.#times,
     });
-    this.#server = createTlsServer(components.identity.tls);
+    this.#server = createTlsServer(components.identity.tls, this.#times.handshakeMs);
     this.#server.on('connection', (socket: Socket) => this.#admit(socket));
     this.#server.on('secureConnection', (socket) => this.#prove(socket));
     this.#server.on('tlsClientError', (error, socket) => {
@@ -114,7 +115,9 @@ export class PushServer {
 
   /** Ends the live sessions of a peer at once, requests under way included. */
   disconnect(siteId: SiteId): void {
-    for (const session of this.#sessions.get(siteId) ?? []) {
+    const sessions = this.#sessions.get(siteId) ?? [];
+    this.#sessions.delete(siteId);
+    for (const session of sessions) {
       endWithReason(session, 'ERR_PEER_UNKNOWN');
     }
   }
@@ -178,7 +181,7 @@ export class PushServer {
       sessions.delete(oldest);
       oldest.destroy();
     }
-    session.setTimeout(PUSH_SESSION_IDLE_MS, () => session.destroy());
+    session.setTimeout(this.#times.sessionIdleMs, () => session.destroy());
     session.on('error', (error: Error) =>
       this.#logger.debug('session failed', { peer: siteId, reason: messageOf(error) }),
     );

@@ -3,23 +3,9 @@
 // kept, and again while it arrives; ended when it stalls or takes too long.
 import type { Http2Stream } from 'node:http2';
 import { ReplicationError } from '../base/errors.ts';
-import {
-  PUSH_BODY_BYTES_MAX,
-  PUSH_IDLE_TIMEOUT_MS,
-  PUSH_TOTAL_TIMEOUT_MS,
-} from '../base/limits.ts';
+import { PUSH_BODY_BYTES_MAX } from '../base/limits.ts';
 import type { BodyLimit } from './routes.ts';
-
-/** How long a request may stall, and take; shorter in tests. */
-export interface RequestTimes {
-  readonly idleMs: number;
-  readonly totalMs: number;
-}
-
-export const REQUEST_TIMES: RequestTimes = {
-  idleMs: PUSH_IDLE_TIMEOUT_MS,
-  totalMs: PUSH_TOTAL_TIMEOUT_MS,
-};
+import type { ServerTimes } from './times.ts';
 
 /** The bytes that bodies may hold in memory at a time, over all sessions of a server. */
 export class BodyBudget {
@@ -65,19 +51,15 @@ export function checkedLength(header: string | undefined, limit: BodyLimit): num
  * Exactly length bytes of the stream. ERR_REQUEST_MALFORMED when it has more or fewer,
  * ERR_REQUEST_TIMEOUT when it stalls or takes too long.
  */
-export function readBody(
-  stream: Http2Stream,
-  length: number,
-  times: RequestTimes = REQUEST_TIMES,
-): Promise<Buffer> {
+export function readBody(stream: Http2Stream, length: number, times: ServerTimes): Promise<Buffer> {
   const body = Buffer.allocUnsafe(length);
   let done = 0;
   return new Promise((resolve, reject) => {
     const timedOut = (): void => {
       finish(new ReplicationError('ERR_REQUEST_TIMEOUT', `only ${done} of ${length} bytes came`));
     };
-    const idle = setTimeout(timedOut, times.idleMs);
-    const total = setTimeout(timedOut, times.totalMs);
+    const idle = setTimeout(timedOut, times.requestIdleMs);
+    const total = setTimeout(timedOut, times.requestTotalMs);
     const finish = (error?: Error): void => {
       clearTimeout(idle);
       clearTimeout(total);
@@ -109,5 +91,6 @@ export function readBody(
       finish(new ReplicationError('ERR_PEER_UNREACHABLE', 'the request was given up by the peer'));
     };
     stream.on('data', onData).on('end', onEnd).on('close', onClose);
+    if (stream.destroyed) onClose();
   });
 }

@@ -6,12 +6,13 @@ import { constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { ReplicationError } from '../base/errors.ts';
 import type { ErrorClass } from '../base/errors.ts';
+import { PUSH_HEADER_LIST_SIZE_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import { BodyBudget, checkedLength, readBody } from './request-body.ts';
-import type { RequestTimes } from './request-body.ts';
 import { ROUTES } from './routes.ts';
 import type { Reply, Route, RouteComponents } from './routes.ts';
+import type { ServerTimes } from './times.ts';
 
 const STATUS: Record<ErrorClass, number> = {
   usage: 400,
@@ -30,10 +31,10 @@ const STATUS_OK = 200;
 export class RequestHandler {
   readonly #components: RouteComponents;
   readonly #logger: Logger;
-  readonly #times: RequestTimes;
+  readonly #times: ServerTimes;
   readonly #budget = new BodyBudget();
 
-  constructor(components: RouteComponents, init: { logger: Logger; times: RequestTimes }) {
+  constructor(components: RouteComponents, init: { logger: Logger; times: ServerTimes }) {
     this.#components = components;
     this.#logger = init.logger;
     this.#times = init.times;
@@ -60,6 +61,7 @@ export class RequestHandler {
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
   ): Promise<Reply> {
+    checkHeaders(headers);
     const { route, argument } = findRoute(headers[':method'], headers[':path']);
     // Asked for each request: a session may outlive its peer's entry by a moment.
     const peer = this.#components.peers.get(siteId);
@@ -97,6 +99,17 @@ export class RequestHandler {
       const message = 'the request failed for a reason of this site';
       send(stream, STATUS.daemon, { code: 'ERR_REQUEST_FAILED', message });
     }
+  }
+}
+
+/** The size in SETTINGS is a wish (RFC 9113, 6.5.2), which nghttp2 does not enforce below 64 KB. */
+function checkHeaders(headers: IncomingHttpHeaders): void {
+  const size = Object.entries(headers).reduce(
+    (sum, [name, value]) => sum + name.length + (value ?? '').length,
+    0,
+  );
+  if (size > PUSH_HEADER_LIST_SIZE_MAX) {
+    throw new ReplicationError('ERR_REQUEST_MALFORMED', 'the header fields are too long');
   }
 }
 

@@ -28,11 +28,11 @@ function tlsOptions(credentials: TlsCredentials): SecureContextOptions & CommonC
 }
 
 /** A TLS server; its secureConnection sockets are to be passed to peerOf first. */
-export function createTlsServer(credentials: TlsCredentials): Server {
+export function createTlsServer(credentials: TlsCredentials, handshakeMs: number): Server {
   return createServer({
     ...tlsOptions(credentials),
     requestCert: true,
-    handshakeTimeout: PUSH_HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: handshakeMs,
   });
 }
 
