@@ -168,6 +168,8 @@ export const CORE_BACKOFF_MIN_MS = 100;
 export const CORE_BACKOFF_MAX_MS = 10_000;
 /** A core that lived this long was well: the next wait is the shortest again. */
 export const CORE_HEALTHY_MS = 5_000;
+/** Wait between tries to reach a core that runs: a refused connection on this machine costs nothing. */
+export const CORE_RECONNECT_MAX_MS = 1_000;
 /** A request waits this long for a lost connection to the same core, then it is refused. */
 export const CORE_RECONNECT_WAIT_MS = 5_000;
 /** Log of a core: started anew at its next start when it is longer; one older log is kept. */

@@ -4,8 +4,8 @@
 import type { Clock } from '../base/clock.ts';
 import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
 import {
-  CORE_BACKOFF_MAX_MS,
   CORE_BACKOFF_MIN_MS,
+  CORE_RECONNECT_MAX_MS,
   CORE_RECONNECT_WAIT_MS,
   EC_QUEUE_MAX,
 } from '../base/limits.ts';
@@ -48,6 +48,9 @@ export function coreConnection(init: {
     utf8Numbers: false,
   };
 }
+
+/** A core that is away this short is no news: it starts, or lost a connection. */
+const QUIET_MS = 3_000;
 
 /** Once may be a core that ends just then. */
 const HANG_UPS_MAX = 3;
@@ -143,7 +146,7 @@ export class EcLink {
         if (end !== undefined) break;
       }
       await this.#clock.sleep(backoffMs, signal).catch(() => undefined);
-      backoffMs = Math.min(2 * backoffMs, CORE_BACKOFF_MAX_MS);
+      backoffMs = Math.min(2 * backoffMs, CORE_RECONNECT_MAX_MS);
     }
     this.#settleEnded(end);
     const reason =
@@ -199,7 +202,7 @@ export class EcLink {
     const isLasting = LASTING.some((code) => code === error.code);
     if (isLasting && !this.#wasLive) return error;
     if (downMs >= this.#init.patienceMs) return error;
-    if (error.code !== this.#lastFailure) {
+    if (downMs >= QUIET_MS && error.code !== this.#lastFailure) {
       this.#lastFailure = error.code;
       this.#log.warn('the core cannot be reached', { error: error.message });
     }

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { coreSuite } from './core-suite.ts';
+
+coreSuite('embedded');
