@@ -238,3 +238,11 @@ export interface VerifyResult {
   /** Bad parts of packs, by pack id and part index from 0. */
   readonly badParts: readonly { readonly packId: string; readonly partIndex: number }[];
 }
+
+/** An ed2k link and what it names. */
+export interface LinkView {
+  readonly name: string;
+  readonly size: number;
+  readonly fileHash: string;
+  readonly link: string;
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `muleplex daemon`: muleplexd in the foreground.
-import { runDaemon } from '../daemon.ts';
+import { runDaemon } from '../run-daemon.ts';
 import { EXIT_DONE, type Command } from '../command.ts';
 
 export const daemon: Command<object> = {

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The composition root: everything is made here, in order, once. Nobody else constructs a service.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { ReplicationError, hasCode, storageError } from '../base/errors.ts';
+import { createLogger, type Logger } from '../base/logger.ts';
+import { formatConfig, parseConfig, type Config, type ConfigValues } from '../control/config.ts';
+import { controlRoutes } from '../control/routes.ts';
+import { ControlServer, type Route } from '../control/server.ts';
+import { ControlCore } from '../core/control-core.ts';
+import { coreBuildPath } from '../core/core-build.ts';
+import { EmbeddedTransport } from '../core/embedded.ts';
+import { ExternalTransport } from '../core/external.ts';
+import { ManagedTransport } from '../core/managed.ts';
+import type { CoreTransport } from '../core/transport.ts';
+import type { KeyLookup } from '../dataset/envelope.ts';
+import { Identity, type SiteAddress } from '../peers/identity.ts';
+import { Outbox } from '../peers/outbox.ts';
+import { PeerBook } from '../peers/peer-book.ts';
+import { PushClient } from '../peers/push-client.ts';
+import { PushServer } from '../peers/push-server.ts';
+import { ManifestAcceptance } from '../replication/acceptance.ts';
+import { DatasetRegistry } from '../replication/dataset-registry.ts';
+import { Distribution } from '../replication/distribution.ts';
+import { FollowService } from '../replication/follow-service.ts';
+import { sweepHome } from '../replication/home-sweep.ts';
+import { keyRing } from '../replication/key-ring.ts';
+import { LinkService } from '../replication/link-service.ts';
+import { StoredManifests } from '../replication/manifest-source.ts';
+import { PackExchange } from '../replication/pack-exchange.ts';
+import { PackLibrary } from '../replication/pack-library.ts';
+import { PeerAdmin } from '../replication/peer-admin.ts';
+import { PublishService } from '../replication/publish-service.ts';
+import { Publisher } from '../replication/publisher.ts';
+import { ReceiptLedger } from '../replication/receipt-ledger.ts';
+import { SiteQueries } from '../replication/site-queries.ts';
+import type { SiteView } from '../replication/site-view.ts';
+import { SnapshotChain } from '../replication/snapshot-chain.ts';
+import { StampStore } from '../replication/stamp-store.ts';
+import { Verifier } from '../replication/verifier.ts';
+import { Waiter } from '../replication/waiter.ts';
+import { Catalogue } from '../store/catalogue.ts';
+import { readBounded, writeAtomic } from '../store/atomic-file.ts';
+import { Home } from '../store/home.ts';
+import { ManifestStore } from '../store/manifest-store.ts';
+import { PackStore } from '../store/pack-store.ts';
+import { PrivateFolder } from '../store/private-folder.ts';
+import { SecretsStore } from '../store/secrets-store.ts';
+
+/** A config is a few KB; more is no config. */
+const CONFIG_SIZE_MAX = 1_048_576;
+
+/** Makes a home with keys and config. ERR_HOME_EXISTS, ERR_CONFIG_INVALID. */
+export async function createSite(homePath: string, values: ConfigValues): Promise<SiteView> {
+  const source = formatConfig(values);
+  const config = parseConfig(source, 'config.toml');
+  const home = await Home.create(homePath);
+  await writeAtomic(home.configFile, Buffer.from(source));
+  const files = new PrivateFolder(home.identityFolder);
+  const identity = await Identity.create({ files }, addressOf(config));
+  const catalogue = await Catalogue.open(home.catalogueFolder);
+  await catalogue.close();
+  const { siteId, record, card } = identity;
+  const { name, version, host, port, ed2kHost, ed2kPort } = record;
+  return { siteId, name, card, recordVersion: version, host, port, ed2kHost, ed2kPort };
+}
+
+/** What every process that opens a home needs; with the lock of the home. */
+interface Site {
+  readonly home: Home;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly catalogue: Catalogue;
+  readonly identity: Identity;
+  readonly peers: PeerBook;
+  readonly keyOf: KeyLookup;
+  readonly manifests: ManifestStore;
+  readonly secrets: SecretsStore;
+  readonly packs: PackStore;
+  readonly registry: DatasetRegistry;
+  readonly chain: SnapshotChain;
+  readonly receipts: ReceiptLedger;
+}
+
+async function openSite(home: Home, config: Config, logger: Logger): Promise<Site> {
+  const files = new PrivateFolder(home.identityFolder);
+  const identity = await Identity.load({ files });
+  const catalogue = await Catalogue.open(home.catalogueFolder);
+  try {
+    const own = identity.siteId;
+    const clock = systemClock;
+    const peers = await PeerBook.load({ store: catalogue.peers, clock, own });
+    const keyOf = keyRing(identity, peers);
+    const manifests = new ManifestStore(home.manifestsFolder);
+    const secrets = new SecretsStore(home.datasetsFolder);
+    const packs = new PackStore(home.packsFolder);
+    const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
+    const chain = new SnapshotChain({ catalogue, manifests });
+    const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
+    const receipts = new ReceiptLedger(known);
+    return { ...known, home, config, manifests, secrets, packs, receipts };
+  } catch (error) {
+    await catalogue.close();
+    throw error;
+  }
+}
+
+/** Runs work with the routes that need no daemon, on the home itself, and closes it. */
+export async function withOfflineRoutes<T>(
+  homePath: string,
+  work: (routes: readonly Route[]) => Promise<T>,
+): Promise<T> {
+  const home = await Home.open(homePath);
+  const config = await readConfig(home);
+  const site = await openSite(home, config, createLogger({ level: 'error' }));
+  try {
+    const library = new PackLibrary({ ...site, exchange: undefined });
+    return await work(
+      controlRoutes({
+        queries: new SiteQueries({ ...site, live: undefined }),
+        admin: new PeerAdmin({ peers: site.peers, outbox: site.catalogue.outbox }),
+        verifier: new Verifier({ ...site, library, exchange: undefined }),
+        links: new LinkService(site),
+      }),
+    );
+  } finally {
+    await site.catalogue.close();
+  }
+}
+
+/** A daemon that is up. */
+export interface RunningDaemon {
+  readonly logger: Logger;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything of a site. When it rejects nothing is left running. ERR_DAEMON_RUNNING,
+ * ERR_HOME_INVALID, ERR_CONFIG_INVALID, ERR_PORT_TAKEN, and what the core's start throws.
+ */
+export async function startDaemon(homePath: string, signal: AbortSignal): Promise<RunningDaemon> {
+  const home = await Home.open(homePath);
+  const config = await readConfig(home);
+  const file = join(home.logFolder, 'muleplexd.log');
+  const logger = createLogger({ level: config.log.level, file, console: true });
+  const site = await openLocked(home, config, logger);
+  const stops: (() => Promise<void> | void)[] = [() => site.catalogue.close()];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
+  };
+  try {
+    await site.identity.update(addressOf(config));
+    await sweepHome(site);
+    await startServices(site, stops, signal);
+    logger.info('muleplexd is up', { site: site.identity.siteId, home: home.root });
+    return { logger, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function openLocked(home: Home, config: Config, logger: Logger): Promise<Site> {
+  try {
+    return await openSite(home, config, logger);
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CATALOGUE_LOCKED')) throw error;
+    throw new ReplicationError(
+      'ERR_DAEMON_RUNNING',
+      `another process uses home ${home.root}`,
+      { path: home.root },
+      error,
+    );
+  }
+}
+
+/** In the order in which each needs the ones before; stops gets what ends them. */
+async function startServices(
+  site: Site,
+  stops: (() => Promise<void> | void)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { catalogue, config, home, identity, logger, peers } = site;
+  const clock = systemClock;
+  const startedMs = clock.now();
+  const core = new ControlCore({ transport: await transportOf(site), clock, log: logger });
+  stops.push(() => core.stop());
+  let coreRestarts = 0;
+  core.onRestart(() => (coreRestarts += 1));
+  await core.start(signal);
+
+  const exchange = new PackExchange({ ...site, core, clock });
+  stops.push(() => exchange.stop());
+  await exchange.start();
+
+  const client = new PushClient({ identity, peers, logger, clock });
+  const source = new StoredManifests(site);
+  const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
+  const library = new PackLibrary({ ...site, exchange });
+  const replication = { ...site, library, exchange, outbox, clock };
+  const { packsFolder } = home;
+  const follows = new FollowService(replication, { packsFolder });
+  const acceptance = new ManifestAcceptance({
+    ...site,
+    clock,
+    onHead: (dataset) => follows.onHead(dataset),
+  });
+  const server = new PushServer(
+    { identity, peers, sink: acceptance, logger },
+    { host: config.control.listen, port: config.control.port },
+  );
+  server.onContact((siteId) => client.kick(siteId));
+  const distribution = new Distribution({ ...site, outbox });
+
+  stops.push(() => follows.stop());
+  await follows.start();
+  stops.push(() => server.stop());
+  await server.start();
+  stops.push(() => client.stop());
+  client.start();
+  stops.push(() => outbox.stop());
+  await outbox.start();
+  stops.push(() => distribution.stop());
+  await distribution.start();
+
+  const publisher = publisherOf(site, { exchange, library });
+  const waiter = new Waiter({ ...site, clock });
+  const publish = new PublishService({ ...site, publisher, distribution, waiter, clock });
+  const isConnected = (siteId: Parameters<typeof client.state>[0]): boolean =>
+    client.state(siteId) === 'connected';
+  const queries = new SiteQueries({
+    ...site,
+    live: { core, follows, exchange, startedMs, isConnected, coreRestarts: () => coreRestarts },
+  });
+  const routes = controlRoutes({
+    queries,
+    admin: new PeerAdmin({ peers, outbox: catalogue.outbox }),
+    verifier: new Verifier({ ...site, library, exchange }),
+    links: new LinkService(site),
+    live: { core, publish, follows },
+  });
+  const control = new ControlServer({ logger, routes }, { socketPath: home.controlSocket });
+  stops.push(() => control.stop());
+  await control.start();
+}
+
+function publisherOf(
+  site: Site,
+  made: { readonly exchange: PackExchange; readonly library: PackLibrary },
+): Publisher {
+  const { config, home } = site;
+  const stamps = new StampStore({ folder: home.datasetsFolder });
+  return new Publisher(
+    { ...site, ...made, stamps, clock: systemClock },
+    { ...config.ingest, packsFolder: home.packsFolder },
+  );
+}
+
+async function transportOf({ config, home, logger: log }: Site): Promise<CoreTransport> {
+  const { mode, ecHost, ecPort, ecPasswordFile } = config.core;
+  const clock = systemClock;
+  const { address, port } = config.ed2k;
+  const folder = { path: home.coreFolder, address, port };
+  const logPath = join(home.logFolder, 'core.log');
+  const password = ecPasswordFile === undefined ? undefined : await readPassword(ecPasswordFile);
+  const ecPassword = password === undefined ? {} : { ecPassword: password };
+  switch (mode) {
+    case 'embedded': {
+      const library = config.core.library ?? coreBuildPath('libmulecore.so');
+      const ec = ecPort === undefined ? {} : { ecPort, ...ecPassword };
+      return new EmbeddedTransport({ clock, log }, { folder, library, logPath, ...ec });
+    }
+    case 'managed': {
+      const program = config.core.program ?? coreBuildPath('amuled');
+      const init = { folder, program, logPath, ecPort: ecPort ?? 0, ...ecPassword };
+      return new ManagedTransport({ clock, log }, init);
+    }
+    case 'external':
+      // The config's checks ask for all three.
+      return new ExternalTransport(
+        { clock, log },
+        { host: ecHost ?? '', port: ecPort ?? 0, password: password ?? '' },
+      );
+  }
+}
+
+async function readPassword(path: string): Promise<string> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    throw storageError(path, error);
+  }
+  const [password = ''] = content.split('\n');
+  if (password !== '') return password;
+  throw new ReplicationError('ERR_CONFIG_INVALID', `${path} has no password in its first line`, {
+    path,
+  });
+}
+
+async function readConfig(home: Home): Promise<Config> {
+  const source = await readBounded(home.configFile, CONFIG_SIZE_MAX);
+  if (source !== undefined) return parseConfig(source.toString('utf8'), home.configFile);
+  throw new ReplicationError('ERR_CONFIG_INVALID', `${home.configFile} is absent`, {
+    path: home.configFile,
+  });
+}
+
+function addressOf({ site, control, ed2k }: Config): SiteAddress {
+  return {
+    name: site.name,
+    host: control.address,
+    port: control.port,
+    ed2kHost: ed2k.address,
+    ed2kPort: ed2k.port,
+  };
+}

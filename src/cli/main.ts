@@ -1,0 +1,175 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: GPL-2.0-or-later
+// muleplex: the command line. Reads options, runs one verb, ends with a documented exit code.
+import { realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import yargs from 'yargs';
+import { systemClock } from '../base/clock.ts';
+import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
+import { ControlClient } from '../control/client.ts';
+import { withOfflineRoutes } from './assemble.ts';
+import { EXIT_CANCELLED, type Command, type Context } from './command.ts';
+import { add } from './commands/add.ts';
+import { daemon } from './commands/daemon.ts';
+import { exportLinks } from './commands/export.ts';
+import { follow } from './commands/follow.ts';
+import { id } from './commands/id.ts';
+import { init } from './commands/init.ts';
+import { peer } from './commands/peer.ts';
+import { publish } from './commands/publish.ts';
+import { snapshots } from './commands/snapshots.ts';
+import { status } from './commands/status.ts';
+import { transfers } from './commands/transfers.ts';
+import { verify } from './commands/verify.ts';
+import { Output } from './output.ts';
+
+const EXIT_USAGE = 2;
+const EXIT_BUG = 1;
+
+/** Where a home is when neither --home nor MULEPLEX_HOME says. */
+const DEFAULT_HOME = join(homedir(), '.muleplex');
+
+interface GlobalOptions {
+  readonly home: string;
+  readonly json: boolean;
+}
+
+/** Runs one command line; resolves with its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const cancelled = cancelOnSignals();
+  let exitCode = EXIT_USAGE;
+  const parser = yargs(args)
+    .scriptName('muleplex')
+    .usage('$0 <command>\n\nReplicates data sets between known sites over eD2k.')
+    .option('home', {
+      type: 'string',
+      default: process.env['MULEPLEX_HOME'] ?? DEFAULT_HOME,
+      describe: 'home of the site (or MULEPLEX_HOME)',
+    })
+    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object' });
+  const register = <T>(command: Command<T>): void => {
+    parser.command<T>(command.usage, command.summary, command.options, async (argv) => {
+      exitCode = await run(command, argv as unknown as T & GlobalOptions, cancelled);
+    });
+  };
+  registerAll(register);
+  await parser
+    .demandCommand(1, 'muleplex needs a command; --help lists them')
+    .strict()
+    .version(false)
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new ReplicationError('ERR_ARGUMENT_INVALID', message);
+    })
+    .completion('completion', 'Print a completion script for bash or zsh')
+    .help()
+    .parseAsync()
+    .then(
+      (argv) => {
+        // Help was printed, or the completion script: no command ran.
+        if (argv._[0] === 'completion' || argv['help'] === true) exitCode = 0;
+      },
+      (error: unknown) => {
+        exitCode = report(error, args.includes('--json'));
+      },
+    );
+  return exitCode;
+}
+
+function registerAll(register: <T>(command: Command<T>) => void): void {
+  register(init);
+  register(id);
+  register(peer);
+  register(daemon);
+  register(publish);
+  register(follow);
+  register(status);
+  register(snapshots);
+  register(transfers);
+  register(verify);
+  register(add);
+  register(exportLinks);
+}
+
+async function run<T>(
+  command: Command<T>,
+  argv: T & GlobalOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const output = new Output(
+    { out: process.stdout, err: process.stderr, clock: systemClock },
+    { json: argv.json },
+  );
+  const homePath = resolve(argv.home);
+  const context: Context = {
+    homePath,
+    output,
+    signal,
+    call: (method, path, options = {}) => callSite(homePath, method, path, { ...options, signal }),
+  };
+  try {
+    return await command.run(argv, context);
+  } catch (error) {
+    if (signal.aborted && isAbort(error)) return EXIT_CANCELLED;
+    return report(error, argv.json);
+  }
+}
+
+/** The daemon's answer; without a daemon that of the home itself, opened for this one call. */
+async function callSite(
+  homePath: string,
+  method: string,
+  path: string,
+  options: Parameters<Context['call']>[2] & { readonly signal: AbortSignal },
+): Promise<unknown> {
+  const client = new ControlClient({ socketPath: join(homePath, 'control.sock') });
+  try {
+    return await client.call(method, path, options);
+  } catch (error) {
+    if (!hasCode(error, 'ERR_DAEMON_ABSENT')) throw error;
+  }
+  const url = new URL(path, 'http://muleplexd');
+  return withOfflineRoutes(homePath, async (routes) => {
+    const route = routes.find((each) => each.method === method && each.path === url.pathname);
+    if (route === undefined) throw new Error(`no route ${method} ${url.pathname}`);
+    return route.handle({
+      query: url.searchParams,
+      body: options.body,
+      signal: options.signal,
+      progress: (event) => options.onProgress?.(event),
+    });
+  });
+}
+
+/** Prints an error where its reader looks for it; gives the exit code of its class. */
+function report(error: unknown, json: boolean): number {
+  if (error instanceof ReplicationError) {
+    if (json) process.stdout.write(`${JSON.stringify({ error })}\n`);
+    process.stderr.write(`muleplex: ${error.message} (${error.code})\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  process.stderr.write(`muleplex: ${text}\n`);
+  return EXIT_BUG;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** The first signal cancels in order, the second one ends the process. */
+function cancelOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT_CANCELLED);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+const isProgram = realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url);
+if (isProgram) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads files into chunks, in order: small ones hundreds at a time and some batches ahead, large ones
+// piece by piece. A file that changes while it is read is read again.
+import { ReplicationError } from '../base/errors.ts';
+import type { ChunkRef } from '../dataset/chunk-list.ts';
+import type { Hole } from '../dataset/recipe.ts';
+import type { ChunkKeys } from '../native/chunker.ts';
+import type { EntryStat } from '../native/folder.ts';
+import { readAndCut, type CutPiece } from '../native/pieces.ts';
+import type { ChunkSink } from './chunk-sink.ts';
+import {
+  READ_ATTEMPTS_MAX,
+  READ_BATCH_FILES,
+  READ_BATCH_SIZE,
+  SMALL_FILE_SIZE_MAX,
+} from './limits.ts';
+import { printablePath } from './printable-path.ts';
+import { pushRefs } from './recipe-writer.ts';
+import { absolutePath, isSameFile, type SourceEntry } from './tree-scanner.ts';
+
+/** What was read, and the state of the file that it belongs to. */
+export interface FileContent {
+  readonly chunks: readonly ChunkRef[];
+  readonly holes: readonly Hole[];
+  readonly stat: EntryStat;
+}
+
+export type ReadResult =
+  | { readonly entry: SourceEntry; readonly content: FileContent }
+  | { readonly entry: SourceEntry; readonly skipped: 'unreadable' | 'changing' };
+
+interface Init {
+  /** Absolute. */
+  readonly root: Buffer;
+  readonly keys: ChunkKeys;
+  /** Batches that are read at once. */
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  /** Called with the bytes that were read since the last call. */
+  readonly onRead: (bytes: number) => void;
+}
+
+type Batch = Awaited<ReturnType<typeof readAndCut>>;
+
+interface Job {
+  readonly files: readonly SourceEntry[];
+  /** Undefined for a file that is read alone when its turn comes. */
+  readonly batch: Promise<Batch> | undefined;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class FileReader {
+  readonly #sink: ChunkSink;
+  readonly #init: Init;
+
+  constructor(components: { readonly sink: ChunkSink }, init: Init) {
+    this.#sink = components.sink;
+    this.#init = init;
+  }
+
+  /** One result for each of the files (entries of type file), in their order. */
+  async *read(files: readonly SourceEntry[]): AsyncGenerator<ReadResult> {
+    const groups = groupFiles(files);
+    const ahead: Job[] = [];
+    for (;;) {
+      this.#init.signal.throwIfAborted();
+      while (ahead.length <= this.#init.threads) {
+        const group = groups.next();
+        if (group.done === true) break;
+        ahead.push(this.#start(group.value));
+      }
+      const job = ahead.shift();
+      if (job === undefined) return;
+      if (job.batch === undefined) {
+        for (const entry of job.files) yield await this.#readAlone(entry, entry.stat, entry.holes);
+      } else {
+        yield* this.#takeBatch(job.files, await job.batch);
+      }
+    }
+  }
+
+  #start(files: readonly SourceEntry[]): Job {
+    if (files.some((entry) => !isSmall(entry))) return { files, batch: undefined };
+    const batch = readAndCut(
+      this.#init.keys,
+      files.map(({ path, stat }) => ({
+        path: absolutePath(this.#init.root, path),
+        offset: 0,
+        length: stat.size,
+        isLast: true,
+      })),
+    );
+    // A failure is met where the batch is awaited.
+    batch.catch(() => undefined);
+    return { files, batch };
+  }
+
+  async *#takeBatch(files: readonly SourceEntry[], batch: Batch): AsyncGenerator<ReadResult> {
+    for (const [index, entry] of files.entries()) {
+      const piece = batch.pieces[index];
+      if (piece === undefined) throw new TypeError('a piece was not read');
+      this.#init.onRead(piece.bytesRead);
+      if (isWhole(piece, entry.stat, entry.stat.size)) {
+        const chunks = await this.#take(batch.data, piece);
+        yield { entry, content: { chunks, holes: [], stat: entry.stat } };
+      } else {
+        yield await this.#readAgain(entry);
+      }
+    }
+  }
+
+  async #take(data: Buffer, piece: CutPiece): Promise<ChunkRef[]> {
+    await this.#sink.add(data, piece.dataOffset, piece.lengths, piece.ids);
+    const chunks: ChunkRef[] = [];
+    pushRefs(chunks, piece.lengths, piece.ids);
+    return chunks;
+  }
+
+  async #readAlone(
+    entry: SourceEntry,
+    stat: EntryStat,
+    holes: readonly Hole[],
+  ): Promise<ReadResult> {
+    try {
+      return { entry, content: await this.#readRanges(entry, stat, holes) };
+    } catch (error) {
+      if (!(error instanceof ReplicationError && error.code === 'ERR_SOURCE_CHANGED')) throw error;
+      return this.#readAgain(entry);
+    }
+  }
+
+  /** Looks at the file anew before each attempt; holes are then read as zeros. */
+  async #readAgain(entry: SourceEntry): Promise<ReadResult> {
+    const path = absolutePath(this.#init.root, entry.path);
+    for (let attempt = 1; attempt < READ_ATTEMPTS_MAX; attempt += 1) {
+      this.#init.signal.throwIfAborted();
+      const look = [{ path, offset: 0, length: 0, isLast: false }];
+      const [state] = (await readAndCut(this.#init.keys, look)).pieces;
+      if (state?.stat === undefined) return { entry, skipped: skipReason(state?.error) };
+      try {
+        return { entry, content: await this.#readRanges(entry, state.stat, []) };
+      } catch (error) {
+        if (!(error instanceof ReplicationError && error.code === 'ERR_SOURCE_CHANGED'))
+          throw error;
+      }
+    }
+    return { entry, skipped: 'changing' };
+  }
+
+  /** Throws ERR_SOURCE_CHANGED when the file is not in the given state to the end. */
+  async #readRanges(
+    entry: SourceEntry,
+    stat: EntryStat,
+    holes: readonly Hole[],
+  ): Promise<FileContent> {
+    const path = absolutePath(this.#init.root, entry.path);
+    const read = (range: Range): Promise<Batch> => {
+      const length = Math.min(READ_BATCH_SIZE, range.end - range.start);
+      const isLast = range.start + length === range.end;
+      return readAndCut(this.#init.keys, [{ path, offset: range.start, length, isLast }]);
+    };
+    const chunks: ChunkRef[] = [];
+    const ranges = dataRanges(stat.size, holes);
+    let next = ranges[0];
+    let reading = next === undefined ? undefined : read(next);
+    let index = 0;
+    while (next !== undefined && reading !== undefined) {
+      this.#init.signal.throwIfAborted();
+      const { data, pieces } = await reading;
+      const [piece] = pieces;
+      const wanted = Math.min(READ_BATCH_SIZE, next.end - next.start);
+      if (piece === undefined || !isWhole(piece, stat, wanted)) throw sourceChanged(entry);
+      this.#init.onRead(piece.consumed);
+      const start = next.start + piece.consumed;
+      if (start >= next.end) index += 1;
+      next = start < next.end ? { start, end: next.end } : ranges[index];
+      // The next piece is read while this one is stored.
+      reading = next === undefined ? undefined : read(next);
+      reading?.catch(() => undefined);
+      chunks.push(...(await this.#take(data, piece)));
+    }
+    return { chunks, holes, stat };
+  }
+}
+
+/** Small files together up to the bounds of a batch, every other file alone. */
+function* groupFiles(files: readonly SourceEntry[]): Generator<readonly SourceEntry[]> {
+  let group: SourceEntry[] = [];
+  let size = 0;
+  for (const entry of files) {
+    const isFull = size + entry.stat.size > READ_BATCH_SIZE || group.length >= READ_BATCH_FILES;
+    if (group.length > 0 && (isFull || !isSmall(entry))) {
+      yield group;
+      group = [];
+      size = 0;
+    }
+    if (isSmall(entry)) {
+      group.push(entry);
+      size += entry.stat.size;
+    } else {
+      yield [entry];
+    }
+  }
+  if (group.length > 0) yield group;
+}
+
+function isSmall(entry: SourceEntry): boolean {
+  return entry.stat.size <= SMALL_FILE_SIZE_MAX && entry.holes.length === 0;
+}
+
+/** All bytes asked for were read, and the file is in the state that was expected. */
+function isWhole(piece: CutPiece, stat: EntryStat, wanted: number): boolean {
+  return piece.stat !== undefined && isSameFile(piece.stat, stat) && piece.bytesRead === wanted;
+}
+
+/** What lies between the holes. */
+export function dataRanges(size: number, holes: readonly Hole[]): Range[] {
+  const ranges: Range[] = [];
+  let start = 0;
+  for (const { offset, length } of [...holes, { offset: size, length: 0 }]) {
+    if (offset > start) ranges.push({ start, end: offset });
+    start = offset + length;
+  }
+  return ranges;
+}
+
+function sourceChanged(entry: SourceEntry): ReplicationError {
+  const path = printablePath(entry.path);
+  return new ReplicationError('ERR_SOURCE_CHANGED', `${path} changed while it was read`, { path });
+}
+
+/** A file that is gone, or no file any more, changes; all else cannot be read. */
+function skipReason(errno: string | undefined): 'unreadable' | 'changing' {
+  const isGone = errno === 'ENOENT' || errno === 'EINVAL' || errno === 'ELOOP';
+  return isGone ? 'changing' : 'unreadable';
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Keeps one replica at the newest snapshot of its data set. One snapshot is in work at a time; when
+// it is visible, or cannot be finished, the newest one known then comes next.
+import { ReplicationError, messageOf } from '../base/errors.ts';
+import type { SnapshotId } from '../dataset/ids.ts';
+import type { FollowRow, SnapshotRow } from '../store/rows.ts';
+import type { Dataset } from './dataset-registry.ts';
+import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from './limits.ts';
+import type { FollowState, FollowView } from './site-view.ts';
+import { ReplicaFolder } from './replica-folder.ts';
+import { Replicator, type ReplicatorComponents } from './replicator.ts';
+import { snapshotKey } from './snapshot-chain.ts';
+
+interface Init {
+  readonly key: string;
+  readonly row: FollowRow;
+  readonly dataset: Dataset;
+  readonly packsFolder: string;
+}
+
+export class Follower {
+  readonly dataset: Dataset;
+  readonly #components: ReplicatorComponents;
+  readonly #init: Init;
+  readonly #folder: ReplicaFolder;
+  readonly #stopped = new AbortController();
+  #state: FollowState = 'idle';
+  #percent = 0;
+  #visible: SnapshotRow | undefined;
+  #target: SnapshotRow | undefined;
+  #problem: ReplicationError | undefined;
+  #wake: AbortController | undefined;
+  #isKicked = false;
+  #worker: Promise<void> = Promise.resolve();
+
+  constructor(components: ReplicatorComponents, init: Init) {
+    this.dataset = init.dataset;
+    this.#components = {
+      ...components,
+      logger: components.logger.child({ component: 'follower', dataset: init.dataset.name }),
+    };
+    this.#init = init;
+    this.#folder = new ReplicaFolder({ path: init.row.folder });
+  }
+
+  start(): void {
+    this.#worker = this.#work();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#worker;
+  }
+
+  /** Something changed: a manifest came, a key, a peer. */
+  kick(): void {
+    this.#isKicked = true;
+    this.#wake?.abort();
+  }
+
+  view(): FollowView {
+    const { dataset, folder } = this.#init.row;
+    const problem = this.#problem ?? this.#packProblem();
+    return {
+      dataset,
+      datasetId: this.dataset.id,
+      folder,
+      state: problem === undefined ? this.#state : 'blocked',
+      percent: this.#percent,
+      ...(this.#visible === undefined
+        ? {}
+        : { visible: this.#visible.snapshotId, visibleSequence: this.#visible.sequence }),
+      ...(this.#target === undefined ? {} : { target: this.#target.snapshotId }),
+      ...(problem === undefined
+        ? {}
+        : { problem: { code: problem.code, message: problem.message } }),
+    };
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#stopped;
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#isKicked = false;
+      try {
+        await this.#folder.prepare();
+        const target = await this.#next();
+        if (target === undefined) {
+          this.#state = this.#visible === undefined ? 'idle' : 'current';
+          await this.#pause(Infinity);
+          continue;
+        }
+        await this.#replicate(target);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#fail(error);
+        failures += 1;
+        await this.#pause(Math.min(FOLLOW_RETRY_MIN_MS * 2 ** (failures - 1), FOLLOW_RETRY_MAX_MS));
+      }
+    }
+  }
+
+  /** The head, unless it is visible already. */
+  async #next(): Promise<SnapshotRow | undefined> {
+    const { chain } = this.#components;
+    const head = await chain.head(this.dataset.id);
+    const visible = await this.#folder.visible();
+    this.#visible = visible && (await chain.find(this.dataset.id, visible));
+    this.#problem = undefined;
+    if (head === undefined) return undefined;
+    const row = await chain.snapshot(this.dataset.id, head.snapshotId);
+    // A crash may have come between the switch and its receipt.
+    return visible === head.snapshotId && row.state === 'visible' ? undefined : row;
+  }
+
+  async #replicate(row: SnapshotRow): Promise<void> {
+    this.#target = row;
+    const { dataset, key: followKey, packsFolder } = this.#init;
+    const replicator = new Replicator(this.#components, {
+      dataset,
+      folder: this.#folder,
+      packsFolder,
+      followKey,
+      onStage: (stage, percent) => {
+        this.#state = stage;
+        this.#percent = percent;
+      },
+    });
+    await replicator.replicate(row, this.#stopped.signal);
+    this.#visible = row;
+    this.#target = undefined;
+    this.#components.logger.info('snapshot visible', {
+      snapshotId: row.snapshotId,
+      sequence: row.sequence,
+    });
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const { catalogue, chain, logger } = this.#components;
+    this.#problem =
+      error instanceof ReplicationError
+        ? error
+        : new ReplicationError('ERR_STORAGE_FAILED', messageOf(error), {}, error);
+    const { code, message } = this.#problem;
+    logger.error('snapshot not replicated', { code, reason: message });
+    const target = this.#target;
+    if (target === undefined) return;
+    try {
+      const now = await chain.snapshot(target.datasetId, target.snapshotId);
+      const key = snapshotKey(target.datasetId, target.snapshotId as SnapshotId);
+      await catalogue.snapshots.put(key, { ...now, state: 'failed', failure: { code, message } });
+    } catch (failure) {
+      logger.warn('failure not noted', { reason: messageOf(failure) });
+    }
+  }
+
+  /** Of a pack of this data set that nobody can give; the others go on meanwhile. */
+  #packProblem(): ReplicationError | undefined {
+    return this.#components.exchange
+      .fetches()
+      .find(({ dataset, problem }) => dataset.id === this.dataset.id && problem !== undefined)
+      ?.problem;
+  }
+
+  /** Ends early when kicked or stopped. */
+  async #pause(durationMs: number): Promise<void> {
+    if (this.#isKicked) return;
+    this.#wake = new AbortController();
+    const signal = AbortSignal.any([this.#wake.signal, this.#stopped.signal]);
+    if (durationMs === Infinity) {
+      if (!signal.aborted) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      }
+    } else {
+      await this.#components.clock.sleep(durationMs, signal).catch(() => undefined);
+    }
+    this.#wake = undefined;
+  }
+}

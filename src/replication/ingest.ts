@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Turns a scanned folder into a recipe and the chunks that no pack has yet. Files that look as they
+// did in the parent snapshot are not read: their chunks are taken over from its recipe.
+import type { RecipeRoot } from '../dataset/manifest.ts';
+import type { Hole, RecipeEntry } from '../dataset/recipe.ts';
+import { chunkListLength, type ChunkRef } from '../dataset/chunk-list.ts';
+import type { ChunkKeys } from '../native/chunker.ts';
+import type { EntryStat } from '../native/folder.ts';
+import type { ChunkSink } from './chunk-sink.ts';
+import { FileReader, type FileContent, type ReadResult } from './file-reader.ts';
+import { BLOCK_SIZE, ENTRY_OVERHEAD } from './limits.ts';
+import { printablePath } from './printable-path.ts';
+import type { RecipeCursor } from './recipe-cursor.ts';
+import { RecipeWriter } from './recipe-writer.ts';
+import type { PublishProgress, SkippedPath } from './site-view.ts';
+import type { StampCursor, StampWriter } from './stamp-store.ts';
+import type { SourceEntry, SourceTree } from './tree-scanner.ts';
+
+/** What the parent snapshot knows of the files. */
+export interface ParentFiles {
+  readonly recipe: RecipeCursor;
+  readonly stamps: StampCursor;
+}
+
+export interface IngestResult {
+  readonly recipe: RecipeRoot;
+  readonly fileCount: number;
+  readonly contentBytes: number;
+  /** Space that a replica needs. */
+  readonly allocatedBytes: number;
+  readonly bytesRead: number;
+  readonly skipped: readonly SkippedPath[];
+}
+
+interface Components {
+  readonly sink: ChunkSink;
+  readonly stamps: StampWriter;
+}
+
+interface Init {
+  readonly tree: SourceTree;
+  readonly keys: ChunkKeys;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PublishProgress) => void;
+}
+
+/** Which files must be read, and how many bytes that is at most. */
+export interface ReadPlan {
+  readonly files: readonly SourceEntry[];
+  readonly bytes: number;
+}
+
+/** Compares the scan with the parent's stamps; without stamps every file is read. */
+export function planRead(tree: SourceTree, stamps: StampCursor | undefined): ReadPlan {
+  const files = tree.entries.filter(
+    ({ type, path, stat }) => type === 'file' && stamps?.matches(path, stat) !== true,
+  );
+  return { files, bytes: files.reduce((sum, { stat }) => sum + stat.size, 0) };
+}
+
+export class Ingest {
+  readonly #components: Components;
+  readonly #init: Init;
+  readonly #recipe: RecipeWriter;
+  readonly #skipped: SkippedPath[];
+  /** Paths that were left out, so that further names of their inodes are too. */
+  readonly #leftOut = new Set<string>();
+  #fileCount = 0;
+  #contentBytes = 0;
+  #allocatedBytes = 0;
+  #bytesRead = 0;
+  #filesDone = 0;
+
+  constructor(components: Components, init: Init) {
+    this.#components = components;
+    this.#init = init;
+    this.#recipe = new RecipeWriter(components, init);
+    this.#skipped = [...init.tree.skipped];
+  }
+
+  /** The chunks are stored when this resolves, except those that the sink still holds. */
+  async run(plan: ReadPlan, parent: RecipeCursor | undefined): Promise<IngestResult> {
+    const { tree, signal } = this.#init;
+    const results = this.#reader(plan).read(plan.files);
+    let nextToRead = 0;
+    for (const entry of tree.entries) {
+      signal.throwIfAborted();
+      if (entry === plan.files[nextToRead]) {
+        nextToRead += 1;
+        const { value } = await results.next();
+        if (value !== undefined) await this.#addRead(value as ReadResult);
+      } else {
+        await this.#addKnown(entry, parent);
+      }
+      this.#filesDone += 1;
+    }
+    return {
+      recipe: await this.#recipe.finish(),
+      fileCount: this.#fileCount,
+      contentBytes: this.#contentBytes,
+      allocatedBytes: this.#allocatedBytes,
+      bytesRead: this.#bytesRead,
+      skipped: this.#skipped,
+    };
+  }
+
+  #reader(plan: ReadPlan): FileReader {
+    const { sink } = this.#components;
+    const { tree, keys, threads, signal, onProgress } = this.#init;
+    const onRead = (bytes: number): void => {
+      this.#bytesRead += bytes;
+      onProgress({
+        stage: 'ingest',
+        bytesDone: this.#bytesRead,
+        bytesTotal: plan.bytes,
+        filesDone: this.#filesDone,
+        filesTotal: tree.entries.length,
+        packBytes: sink.packBytes,
+      });
+    };
+    return new FileReader({ sink }, { root: tree.root, keys, threads, signal, onRead });
+  }
+
+  async #addRead(result: ReadResult): Promise<void> {
+    const { entry } = result;
+    if ('skipped' in result) {
+      this.#leaveOut(entry, result.skipped);
+    } else {
+      await this.#addFile(entry, result.content);
+    }
+  }
+
+  async #addKnown(entry: SourceEntry, parent: RecipeCursor | undefined): Promise<void> {
+    if (entry.type === 'file') {
+      const known = await parent?.seek(entry.path);
+      if (known?.type !== 'file' || known.size !== entry.stat.size) {
+        throw new TypeError('a stamp names a file that its snapshot does not have');
+      }
+      const { chunks, holes = [] } = known;
+      await this.#addFile(entry, { chunks, holes, stat: entry.stat });
+      return;
+    }
+    if (entry.type === 'hardlink' && this.#leftOut.has(keyOf(entry.target))) {
+      this.#leaveOut(entry, 'changing');
+      return;
+    }
+    this.#allocatedBytes += entry.type === 'folder' ? BLOCK_SIZE : ENTRY_OVERHEAD;
+    await this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
+  }
+
+  async #addFile(entry: SourceEntry, { chunks, holes, stat }: FileContent): Promise<void> {
+    this.#fileCount += 1;
+    this.#contentBytes += stat.size;
+    const dataBytes = chunkListLength(chunks);
+    this.#allocatedBytes += Math.ceil(dataBytes / BLOCK_SIZE) * BLOCK_SIZE + ENTRY_OVERHEAD;
+    this.#components.stamps.add(entry.path, stat);
+    await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
+  }
+
+  #leaveOut(entry: SourceEntry, reason: 'unreadable' | 'changing'): void {
+    this.#leftOut.add(keyOf(entry.path));
+    this.#skipped.push({ path: printablePath(entry.path), reason });
+  }
+}
+
+function recipeEntry(
+  entry: SourceEntry,
+  stat: EntryStat,
+  chunks: readonly ChunkRef[],
+  holes: readonly Hole[],
+): RecipeEntry {
+  const { path, type, xattrs, target } = entry;
+  if (type === 'hardlink') {
+    const none = { mode: 0, uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, xattrs: [] };
+    return { path, type, ...none, size: 0, chunks: [], ...(target && { target }) };
+  }
+  return {
+    path,
+    type,
+    mode: stat.mode,
+    uid: stat.uid,
+    gid: stat.gid,
+    mtimeSec: stat.mtimeSeconds,
+    mtimeNsec: stat.mtimeNanoseconds,
+    xattrs,
+    size: type === 'file' ? stat.size : 0,
+    ...(target === undefined ? {} : { target }),
+    ...(holes.length === 0 ? {} : { holes }),
+    chunks,
+  };
+}
+
+function keyOf(path: Buffer | undefined): string {
+  return path === undefined ? '' : path.toString('latin1');
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The packs of each data set, opened for reading once and kept open; a damaged pack that a reader
+// meets is repaired from peers, named by pack and part.
+import { ReplicationError, hasCode } from '../base/errors.ts';
+import type { DatasetId, PackId } from '../dataset/ids.ts';
+import { PackSet } from '../store/pack-set.ts';
+import type { PackStore } from '../store/pack-store.ts';
+import type { SealedPack } from '../store/pack-writer.ts';
+import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
+import { REPAIR_ROUNDS_MAX } from './limits.ts';
+import type { PackExchange } from './pack-exchange.ts';
+import type { PackMap } from './snapshot-chain.ts';
+
+interface Components {
+  readonly packs: PackStore;
+  readonly registry: DatasetRegistry;
+  /** Undefined: damage is reported and not repaired. */
+  readonly exchange: PackExchange | undefined;
+}
+
+export class PackLibrary {
+  readonly #components: Components;
+  readonly #sets = new Map<DatasetId, PackSet>();
+
+  constructor(components: Components) {
+    this.#components = components;
+  }
+
+  /**
+   * Runs work with all these packs open. When it meets a damaged or lost pack, that pack is repaired
+   * and the work is run again from its start.
+   */
+  async reading<T>(
+    dataset: Dataset,
+    packs: PackMap,
+    signal: AbortSignal,
+    work: (set: PackSet) => Promise<T>,
+  ): Promise<T> {
+    for (let round = 1; ; round += 1) {
+      try {
+        return await work(await this.#open(dataset, packs));
+      } catch (error) {
+        const packId = damagedPack(error);
+        const descriptor = packId === undefined ? undefined : packs.get(packId);
+        const { exchange } = this.#components;
+        if (packId === undefined || descriptor === undefined || exchange === undefined) throw error;
+        if (round === REPAIR_ROUNDS_MAX) throw error;
+        const bad = await exchange.repair({ packId, descriptor, dataset }, signal);
+        // Whole by its hashes and still unreadable: its publisher made it so.
+        if (bad.length === 0) throw asMalformed(packId, error);
+      }
+    }
+  }
+
+  /** Adds a pack that this process has just written. */
+  addSealed(dataset: Dataset, packs: readonly SealedPack[]): void {
+    for (const pack of packs) this.#sets.get(dataset.id)?.addSealed(pack);
+  }
+
+  async #open(dataset: Dataset, packs: PackMap): Promise<PackSet> {
+    let set = this.#sets.get(dataset.id);
+    if (set === undefined || [...set.packIds].some((packId) => !packs.has(packId))) {
+      const secrets = await this.#components.registry.secretsOf(dataset);
+      set = new PackSet(this.#components.packs, { secrets });
+      this.#sets.set(dataset.id, set);
+    }
+    for (const [packId, descriptor] of packs) await set.add(packId, descriptor);
+    return set;
+  }
+}
+
+function damagedPack(error: unknown): PackId | undefined {
+  if (!hasCode(error, 'ERR_PACK_CORRUPT') && !hasCode(error, 'ERR_PACK_MISSING')) return undefined;
+  return error.details['packId'] as PackId;
+}
+
+function asMalformed(packId: PackId, cause: unknown): ReplicationError {
+  return new ReplicationError(
+    'ERR_PACK_MALFORMED',
+    `pack ${packId} is as it was published and cannot be read`,
+    { packId },
+    cause,
+  );
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads a recipe back from the packs, in order and without holding the whole of it.
+import { ReplicationError } from '../base/errors.ts';
+import { RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
+import {
+  chunkListLength,
+  decodeChunkList,
+  fileDigest,
+  type ChunkRef,
+} from '../dataset/chunk-list.ts';
+import type { RecipeRoot } from '../dataset/manifest.ts';
+import { RecipeDecoder } from '../dataset/recipe-decoder.ts';
+import { RECIPE_FORMAT } from '../dataset/recipe-record.ts';
+import type { RecipeEntry } from '../dataset/recipe.ts';
+import { RECIPE_BATCH_SIZE } from './limits.ts';
+
+/** Where chunks can be read: verified by their ids, in the order asked for. */
+export interface ChunkSource {
+  readChunks(ids: readonly Buffer[], signal?: AbortSignal): Promise<readonly Buffer[]>;
+}
+
+/**
+ * The entries, some at a time. Throws ERR_RECIPE_MALFORMED when the recipe breaks its format or is
+ * not the one that the root names, and what the source throws.
+ */
+export async function* readRecipe(
+  source: ChunkSource,
+  root: RecipeRoot,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly RecipeEntry[]> {
+  const chunks = await recipeChunks(source, root, signal);
+  const decoder = new RecipeDecoder();
+  for await (const bytes of readInBatches(source, chunks, signal)) {
+    const entries = decoder.push(bytes);
+    if (entries.length > 0) yield entries;
+  }
+  decoder.end();
+}
+
+/** The chunks of the recipe itself: the root's, or what the lists below it name. */
+async function recipeChunks(
+  source: ChunkSource,
+  root: RecipeRoot,
+  signal: AbortSignal | undefined,
+): Promise<readonly ChunkRef[]> {
+  let { chunks } = root;
+  for (let level = root.levels; level > 0; level -= 1) {
+    const pieces: Buffer[] = [];
+    for await (const bytes of readInBatches(source, chunks, signal)) pieces.push(bytes);
+    chunks = decodeChunkList(Buffer.concat(pieces), RECIPE_FORMAT, `level ${level}`);
+    if (chunks.length <= RECIPE_ROOT_CHUNKS_MAX) throw wrong('has more levels');
+  }
+  if (chunkListLength(chunks) !== root.length) throw wrong('has another length');
+  if (!fileDigest(chunks).equals(root.digest)) throw wrong('has another digest');
+  return chunks;
+}
+
+async function* readInBatches(
+  source: ChunkSource,
+  chunks: readonly ChunkRef[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  let batch: Buffer[] = [];
+  let size = 0;
+  for (const [index, { id, length }] of chunks.entries()) {
+    batch.push(id);
+    size += length;
+    if (size < RECIPE_BATCH_SIZE && index + 1 < chunks.length) continue;
+    signal?.throwIfAborted();
+    yield Buffer.concat(await source.readChunks(batch, signal));
+    batch = [];
+    size = 0;
+  }
+}
+
+function wrong(problem: string): ReplicationError {
+  return new ReplicationError('ERR_RECIPE_MALFORMED', `the recipe ${problem} than its root says`);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes a recipe as it grows: its bytes are cut into chunks like those of a file and go the same
+// way, so that the unchanged stretches of two recipes are stored once.
+import { RECIPE_LEVELS_MAX, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
+import { ReplicationError } from '../base/errors.ts';
+import {
+  CHUNK_ID_SIZE,
+  encodeChunkList,
+  fileDigest,
+  type ChunkRef,
+} from '../dataset/chunk-list.ts';
+import type { RecipeRoot } from '../dataset/manifest.ts';
+import { RECIPE_HEADER, encodeRecipeEntry, type RecipeEntry } from '../dataset/recipe.ts';
+import { cutAndName, type ChunkKeys } from '../native/chunker.ts';
+import type { ChunkSink } from './chunk-sink.ts';
+import { RECIPE_BATCH_SIZE } from './limits.ts';
+
+export class RecipeWriter {
+  readonly #sink: ChunkSink;
+  readonly #keys: ChunkKeys;
+  #pieces: Buffer[] = [RECIPE_HEADER];
+  #pending = RECIPE_HEADER.length;
+  #length = 0;
+  readonly #chunks: ChunkRef[] = [];
+
+  constructor(components: { readonly sink: ChunkSink }, init: { readonly keys: ChunkKeys }) {
+    this.#sink = components.sink;
+    this.#keys = init.keys;
+  }
+
+  /** Entries come in the order of comparePaths, the root folder first. */
+  async append(entry: RecipeEntry): Promise<void> {
+    const bytes = encodeRecipeEntry(entry);
+    this.#pieces.push(bytes);
+    this.#pending += bytes.length;
+    if (this.#pending >= RECIPE_BATCH_SIZE) await this.#cut(false);
+  }
+
+  /** Cuts what is left; the root names every chunk of the recipe, over levels when there are many. */
+  async finish(): Promise<RecipeRoot> {
+    await this.#cut(true);
+    const digest = fileDigest(this.#chunks);
+    let level: readonly ChunkRef[] = this.#chunks;
+    let levels = 0;
+    while (level.length > RECIPE_ROOT_CHUNKS_MAX) {
+      if (levels === RECIPE_LEVELS_MAX) {
+        throw new ReplicationError('ERR_LIMIT_EXCEEDED', 'the recipe is too long', {
+          limit: 'RECIPE_LEVELS_MAX',
+        });
+      }
+      level = await this.#store(encodeChunkList(level));
+      levels += 1;
+    }
+    return { levels, chunks: level, length: this.#length, digest };
+  }
+
+  async #cut(isLast: boolean): Promise<void> {
+    const stream = Buffer.concat(this.#pieces);
+    const { lengths, ids, consumed } = await cutAndName(this.#keys, stream, isLast);
+    await this.#sink.add(stream, 0, lengths, ids);
+    pushRefs(this.#chunks, lengths, ids);
+    this.#length += consumed;
+    this.#pieces = [stream.subarray(consumed)];
+    this.#pending = stream.length - consumed;
+  }
+
+  async #store(bytes: Buffer): Promise<ChunkRef[]> {
+    const { lengths, ids } = await cutAndName(this.#keys, bytes, true);
+    await this.#sink.add(bytes, 0, lengths, ids);
+    const chunks: ChunkRef[] = [];
+    pushRefs(chunks, lengths, ids);
+    return chunks;
+  }
+}
+
+/** Appends the chunks that a cut found to a list. */
+export function pushRefs(chunks: ChunkRef[], lengths: Uint32Array, ids: Buffer): void {
+  for (const [index, length] of lengths.entries()) {
+    const at = index * CHUNK_ID_SIZE;
+    chunks.push({ id: ids.subarray(at, at + CHUNK_ID_SIZE), length });
+  }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Brings one snapshot to a replica folder: space, packs, tree, switch, receipts. Every step can be
+// broken off and is taken up again where it was: what is durable is found, what is not is made anew.
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SnapshotId } from '../dataset/ids.ts';
+import type { ManifestBody } from '../dataset/manifest.ts';
+import type { ReceiptState } from '../dataset/receipt.ts';
+import { readTree, type TreeEntry } from '../native/folder.ts';
+import type { Outbox } from '../peers/outbox.ts';
+import type { PeerBook } from '../peers/peer-book.ts';
+import type { Catalogue, CatalogueOp } from '../store/catalogue.ts';
+import type { PackSet } from '../store/pack-set.ts';
+import { Reservation } from '../store/reservation.ts';
+import type { SnapshotRow } from '../store/rows.ts';
+import type { Dataset } from './dataset-registry.ts';
+import { RESERVATION_SLACK } from './limits.ts';
+import type { MissingPack, PackExchange } from './pack-exchange.ts';
+import type { PackLibrary } from './pack-library.ts';
+import type { ReceiptLedger } from './receipt-ledger.ts';
+import { RecipeCursor } from './recipe-cursor.ts';
+import { readRecipe } from './recipe-reader.ts';
+import { Recomposer, type PreviousTree } from './recomposer.ts';
+import { ReplicaFolder } from './replica-folder.ts';
+import { snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
+import { absolutePath } from './tree-scanner.ts';
+
+export interface ReplicatorComponents {
+  readonly catalogue: Catalogue;
+  readonly chain: SnapshotChain;
+  readonly library: PackLibrary;
+  readonly exchange: PackExchange;
+  readonly receipts: ReceiptLedger;
+  readonly outbox: Outbox;
+  readonly peers: PeerBook;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Init {
+  readonly dataset: Dataset;
+  readonly folder: ReplicaFolder;
+  readonly packsFolder: string;
+  /** Key of the row of `follow`. */
+  readonly followKey: string;
+  readonly onStage: (stage: 'planning' | 'fetching' | 'recomposing', percent: number) => void;
+}
+
+export class Replicator {
+  readonly #components: ReplicatorComponents;
+  readonly #init: Init;
+
+  constructor(components: ReplicatorComponents, init: Init) {
+    this.#components = components;
+    this.#init = init;
+  }
+
+  /** The snapshot is visible, and its receipts are on their way, when this resolves. */
+  async replicate(row: SnapshotRow, signal: AbortSignal): Promise<void> {
+    const { chain, library } = this.#components;
+    const { dataset, folder, onStage } = this.#init;
+    onStage('planning', 0);
+    const packs = await chain.packs(row);
+    const body = await chain.body(row);
+    if (!(await folder.has(row.snapshotId))) {
+      const space = await this.#reserveTree(row, body);
+      try {
+        await this.#fetch(row, packs, signal);
+        onStage('recomposing', 0);
+        await library.reading(dataset, packs, signal, (set) =>
+          this.#recompose(row, body, { set, space }, signal),
+        );
+      } finally {
+        await space.release();
+      }
+      await folder.seal(row.snapshotId);
+    }
+    await this.#announce(row, 'staged');
+    const others = await folder.others();
+    await folder.show(row.snapshotId);
+    await this.#announce(row, 'visible');
+    this.#removeInBackground(
+      others.filter((snapshotId) => snapshotId !== row.snapshotId),
+      signal,
+    );
+  }
+
+  /** Takes the space for the packs, then gets them. */
+  async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
+    const { clock, exchange } = this.#components;
+    const { dataset, packsFolder, onStage } = this.#init;
+    const wanted = await exchange.missing(
+      [...packs].map(([packId, descriptor]) => ({ packId, descriptor, dataset })),
+    );
+    const bytes = wanted.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    const bytesHere = wanted.reduce((sum, pack) => sum + pack.bytesHere, 0);
+    const now = clock.now();
+    const fetchStartedMs = row.fetchStartedMs ?? now;
+    const fetchedBytes = row.fetchStartedMs === null ? bytes : row.fetchedBytes;
+    await this.#update(row, { state: 'fetching', fetchedBytes, fetchStartedMs, failure: null });
+    const space = await Reservation.take(packsFolder, bytes - bytesHere);
+    try {
+      const stop = exchange.onChange(() => {
+        const here = this.#bytesHere(wanted);
+        onStage('fetching', bytes === 0 ? 100 : Math.floor((here * 100) / bytes));
+        void holdAtMost(space, bytes - here - RESERVATION_SLACK);
+      });
+      onStage('fetching', 0);
+      await exchange.obtain(wanted, signal).finally(stop);
+    } finally {
+      await space.release();
+    }
+    await this.#update(row, { fetchCompleteMs: clock.now() });
+  }
+
+  /** While they are fetched: bytes of these packs that are on disk. */
+  #bytesHere(wanted: readonly MissingPack[]): number {
+    const fetches = new Map(
+      this.#components.exchange.fetches().map((fetch) => [fetch.packId, fetch]),
+    );
+    return wanted.reduce((sum, { packId, descriptor, bytesHere }) => {
+      const fetch = fetches.get(packId);
+      return sum + (fetch === undefined ? descriptor.size : Math.max(fetch.bytesDone, bytesHere));
+    }, 0);
+  }
+
+  /** What the tree needs beside the files that it can take over; exact only for the first one. */
+  async #reserveTree(row: SnapshotRow, body: ManifestBody): Promise<Reservation> {
+    const previous = await this.#previousRow(row);
+    const before =
+      previous === undefined ? 0 : (await this.#components.chain.body(previous)).allocatedBytes;
+    return Reservation.take(this.#init.folder.path, Math.max(0, body.allocatedBytes - before));
+  }
+
+  async #recompose(
+    row: SnapshotRow,
+    body: ManifestBody,
+    { set, space }: { readonly set: PackSet; readonly space: Reservation },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { folder, onStage } = this.#init;
+    await folder.clearPartials(signal);
+    const previous = await this.#previousTree(row, set, signal);
+    let written = 0;
+    const recomposer = new Recomposer(
+      { chunks: set },
+      {
+        root: Buffer.from(folder.snapshotsPath),
+        name: Buffer.from(folder.partialName(row.snapshotId)),
+        previous,
+        signal,
+        onBytes: async (bytes) => {
+          await holdAtMost(space, space.bytes - bytes);
+          written += bytes;
+          const percent = body.contentBytes === 0 ? 100 : (written * 100) / body.contentBytes;
+          onStage('recomposing', Math.min(100, Math.floor(percent)));
+        },
+      },
+    );
+    try {
+      await recomposer.run(readRecipe(set, body.recipe, signal));
+    } finally {
+      await previous?.recipe.close();
+    }
+    if (recomposer.toleratedCount > 0) {
+      this.#components.logger.warn('owners or attributes could not be set', {
+        dataset: this.#init.dataset.name,
+        count: recomposer.toleratedCount,
+      });
+    }
+  }
+
+  /** The visible snapshot, when its manifest and packs are still of use. */
+  async #previousRow(row: SnapshotRow): Promise<SnapshotRow | undefined> {
+    const visible = await this.#init.folder.visible();
+    if (visible === undefined || visible === row.snapshotId) return undefined;
+    return this.#components.chain.find(this.#init.dataset.id, visible);
+  }
+
+  async #previousTree(
+    row: SnapshotRow,
+    set: PackSet,
+    signal: AbortSignal,
+  ): Promise<PreviousTree | undefined> {
+    const previous = await this.#previousRow(row);
+    if (previous === undefined) return undefined;
+    const body = await this.#components.chain.body(previous);
+    // Without the recipe's packs there is nothing to compare with.
+    if (!body.recipe.chunks.every(({ id }) => set.has(id))) return undefined;
+    const name = Buffer.from(previous.snapshotId);
+    const root = absolutePath(Buffer.from(this.#init.folder.snapshotsPath), name);
+    const found = new Map<string, TreeEntry>();
+    for (const entry of await readTree(root, signal)) {
+      found.set(entry.path.toString('latin1'), entry);
+    }
+    return { name, recipe: new RecipeCursor(readRecipe(set, body.recipe, signal)), found };
+  }
+
+  /** Signs and keeps a receipt with what it says, then sends it to the writer. */
+  async #announce(
+    row: SnapshotRow,
+    state: Extract<ReceiptState, 'staged' | 'visible'>,
+  ): Promise<void> {
+    const { catalogue, clock, outbox, peers, receipts } = this.#components;
+    const { dataset, followKey } = this.#init;
+    const { bytes, op } = receipts.sign(dataset.id, row.snapshotId, state);
+    const now = clock.now();
+    const change = state === 'staged' ? { stagedMs: now } : { visibleMs: now };
+    const ops: CatalogueOp[] = [op, await this.#updateOp(row, { state, ...change })];
+    if (state === 'visible') {
+      const follow = await catalogue.follows.get(followKey);
+      if (follow !== undefined) {
+        ops.push(catalogue.follows.putOp(followKey, { ...follow, visible: row.snapshotId }));
+      }
+    }
+    await catalogue.write(ops);
+    if (peers.get(dataset.writer) === undefined) return;
+    await outbox.enqueue([dataset.writer], { kind: 'receipt', receipt: bytes, lane: dataset.id });
+  }
+
+  #removeInBackground(snapshotIds: readonly SnapshotId[], signal: AbortSignal): void {
+    this.#init.folder.remove(snapshotIds, signal).catch((error: unknown) => {
+      if (signal.aborted) return;
+      this.#components.logger.warn('old trees not removed', { reason: String(error) });
+    });
+  }
+
+  async #update(row: SnapshotRow, change: Partial<SnapshotRow>): Promise<void> {
+    await this.#components.catalogue.write([await this.#updateOp(row, change)]);
+  }
+
+  async #updateOp(row: SnapshotRow, change: Partial<SnapshotRow>): Promise<CatalogueOp> {
+    const { catalogue, chain } = this.#components;
+    const now = await chain.snapshot(row.datasetId, row.snapshotId);
+    return catalogue.snapshots.putOp(snapshotKey(row.datasetId, row.snapshotId), {
+      ...now,
+      ...change,
+    });
+  }
+}
+
+/** Gives back what is held above so many bytes. */
+async function holdAtMost(reservation: Reservation, bytes: number): Promise<void> {
+  const excess = reservation.bytes - Math.max(0, bytes);
+  if (excess > 0) await reservation.shrink(excess).catch(() => undefined);
+}
