@@ -37,7 +37,7 @@ export const GENESIS_SIZE_MAX = 4 * KiB;
 export const OWNERS_MAX = 64;
 /** Manifest header: kept for ever by every site, so it stays small. */
 export const MANIFEST_HEADER_SIZE_MAX = 2 * KiB;
-/** Members a synchronous commit waits for: 48 ids of 32 bytes fit the header with room for the rest. */
+/** Members a synchronous commit waits for: 48 ids of 32 bytes fit the header beside the rest. */
 export const MEMBERS_MAX = 48;
 /** Receipt: two ids, a state, a time. */
 export const RECEIPT_SIZE_MAX = 512;

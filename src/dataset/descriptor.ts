@@ -70,7 +70,7 @@ export function packIdOf(descriptor: PackDescriptor): PackId {
   return packIdOfBytes(encodeFields(descriptor));
 }
 
-/** The id of the pack whose descriptor has these bytes; decodeDescriptor tells whether they are one. */
+/** The id that follows from these bytes; decodeDescriptor tells whether they are a descriptor. */
 export function packIdOfBytes(descriptorBytes: Buffer): PackId {
   return packIdFromBytes(hashWithDomain('packId', descriptorBytes));
 }

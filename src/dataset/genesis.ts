@@ -102,7 +102,7 @@ export interface DecodedGenesis {
   readonly signer: SiteId;
 }
 
-/** Verifies, then decodes. The signer is the first writer or an owner, else ERR_RECORD_MALFORMED. */
+/** Verifies, then decodes. ERR_RECORD_MALFORMED unless the first writer or an owner signed. */
 export function decodeGenesis(bytes: Buffer, keyOf: KeyLookup): DecodedGenesis {
   const { signer, payload } = openEnvelope('genesis', bytes, keyOf);
   const genesis = decodePayload(payload);

@@ -85,7 +85,7 @@ export function encodeBody(body: ManifestBody): Buffer {
   return encoded;
 }
 
-/** Check bodyHashOf first: this tells whether the bytes are a body, not whether they are the one. */
+/** Check bodyHashOf first: this tells whether the bytes are a body, not which. */
 export function decodeBody(bytes: Buffer): ManifestBody {
   const fields = decodeFields(bytes, { sizeMax: MANIFEST_BODY_SIZE_MAX }, FORMAT);
   fields.int('v', LAYOUT_VERSION, LAYOUT_VERSION);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The recipe: the files of a snapshot as a stream of records, in the order of comparePaths. It names
-// chunks and never packs, and nothing in it depends on a position, so equal subtrees of two
+// The recipe: the files of a snapshot as a stream of records, in the order of comparePaths. It
+// names chunks and never packs, and nothing in it depends on a position, so equal subtrees of two
 // snapshots have equal bytes and dedup. docs/formats.md has the layout as a table.
 //
 // recipe = magic "MPXR" | version u8 = 1 | chunkIdAlgorithm u8 = 1 | zero u16le | record*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The end of rights: of a site in a data set, signed by an owner; or of a site altogether, signed by
-// the site itself, with its root key when its signing key is the one that leaked.
+// The end of rights: of a site in a data set, signed by an owner; or of a site altogether, signed
+// by the site itself, with its root key when its signing key is the one that leaked.
 import { REVOCATION_SIZE_MAX } from '../base/limits.ts';
 import { encodeBencode } from '../bytes/bencode.ts';
 import { decodeFields } from '../bytes/fields.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The hashset of a file: the MD4 hashes of its parts, and the rule that makes the file hash of them.
+// The hashset of a file: the MD4 hashes of its parts, and how they make the file hash.
 import { FILE_HASH_SIZE } from './constants.ts';
 import { md4 } from './md4.ts';
 import { ed2kHashCount } from './part-arithmetic.ts';

@@ -12,8 +12,14 @@ import { hashsetProblem } from './hashset.ts';
 
 const FORMAT = { code: 'ERR_LINK_MALFORMED', name: 'ed2k link' } as const;
 /** The fields before the closing `|/`, and the list of sources after it. */
-const LINK =
-  /^ed2k:\/\/\|file\|([^|]+)\|([0-9]{1,12})\|([0-9A-Fa-f]{32})\|((?:[^|/][^|]*\|)*)\/(?:\|sources,([^|]*)\|\/)?$/;
+const LINK = new RegExp(
+  [
+    /^ed2k:\/\/\|file\|([^|]+)\|([0-9]{1,12})\|([0-9A-Fa-f]{32})\|/,
+    /((?:[^|/][^|]*\|)*)\/(?:\|sources,([^|]*)\|\/)?$/,
+  ]
+    .map(({ source }) => source)
+    .join(''),
+);
 const HEX_HASHES = /^[0-9A-Fa-f]{32}(:[0-9A-Fa-f]{32})*$/;
 const SOURCE = /^([A-Za-z0-9.-]{1,253}):([1-9][0-9]{0,4})$/;
 const CONTROL = /[\0-\x1f\x7f]/;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Goal: every format has one encoding per value, and hostile bytes end in an error that blames the
-// input. Method: arbitrary values go there and back; mutated bytes are refused, or decode to a value
-// whose encoding they are.
+// input. Method: arbitrary values go there and back; mutated bytes are refused, or decode to a
+// value whose encoding they are.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -10,8 +10,8 @@ const DOCUMENT = new URL('../../../docs/limits.md', import.meta.url);
 const HEAD = `# Limits
 
 Every queue, buffer, count and wait has a bound with a name. Whatever comes from outside is compared
-with it before memory is taken for it. The names are the constants of \`src/base/limits.ts\`, from which
-this page is made. Sizes are bytes, \`_MS\` are milliseconds. Bounds of formats are part of
+with it before memory is taken for it. The names are the constants of \`src/base/limits.ts\`, from
+which this page is made. Sizes are bytes, \`_MS\` are milliseconds. Bounds of formats are part of
 [formats.md](formats.md): changing one is a new version of the format.
 `;
 

@@ -171,7 +171,7 @@ for (const { type, code = 'ERR_RECORD_MALFORMED', bytes, decode, changes } of CA
     for (const change of changes) refuses(code, () => decode(forged(type, bytes, change)));
   });
 
-  test(`a ${type} of another version, with a missing or an unknown critical field is refused`, () => {
+  test(`a ${type} of another version, with a missing or unknown critical field is refused`, () => {
     refuses(code, () => decode(forged(type, bytes, { v: 2 })));
     refuses(code, () => decode(forged(type, bytes, { zz: 1 })), /unknown and critical/);
     const { payload } = openEnvelope(type, bytes, sampleKeyOf);

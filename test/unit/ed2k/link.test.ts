@@ -9,7 +9,7 @@ const HASH = '31D6CFE0D16AE931B73C59D7E0C089C0';
 const AICH = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 test('a link as aMule writes it is read', () => {
-  const text = `ed2k://|file|a%20b.iso|1234|${HASH}|h=${AICH}|/|sources,192.0.2.1:4662,a.example:1|/`;
+  const text = `ed2k://|file|a%20b.iso|1234|${HASH}|h=${AICH}|/|sources,192.0.2.1:4662,a.org:1|/`;
   assert.deepEqual(parseEd2kLink(text), {
     name: 'a b.iso',
     size: 1234,
@@ -17,7 +17,7 @@ test('a link as aMule writes it is read', () => {
     aichRoot: decodeBase32(AICH),
     sources: [
       { host: '192.0.2.1', port: 4662 },
-      { host: 'a.example', port: 1 },
+      { host: 'a.org', port: 1 },
     ],
   });
   assert.equal(formatEd2kLink(parseEd2kLink(text)), text);
