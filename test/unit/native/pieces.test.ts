@@ -59,7 +59,7 @@ test('a big file is read piece by piece, from the end of the last chunk on', asy
   const longer = Uint32Array.of(...whole.lengths, 5);
   const [short] = await readAndName(KEYS.idKey, [{ path: Buffer.from(path), offset: 0, lengths: longer }]);
   assert.deepEqual(short?.ids, whole.ids);
-  assert.equal(short?.bytesRead, data.length);
+  assert.equal(short.bytesRead, data.length);
 });
 
 test('what cannot be read is named, the others are read', async (t) => {
