@@ -11,7 +11,10 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The next pause: from half of the full one up to it; the full one doubles to PEER_BACKOFF_MAX_MS. */
+  /**
+   * The next pause: from half of the full one up to it; the full one doubles to
+   * PEER_BACKOFF_MAX_MS.
+   */
   nextMs(): number {
     const full = Math.min(
       PEER_BACKOFF_MAX_MS,

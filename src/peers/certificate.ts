@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The self-signed X.509 certificate that carries a site's TLS key. Peers pin the hash of the key and
-// trust nothing else in it, so it is the shortest certificate that RFC 5280 allows.
+// The self-signed X.509 certificate that carries a site's TLS key. Peers pin the hash of the key
+// and trust nothing else in it, so it is the shortest certificate that RFC 5280 allows.
 import { X509Certificate, createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
@@ -27,7 +27,9 @@ const NOT_AFTER = '491231235959Z';
 const VERSION_3 = Buffer.from([2]);
 const SERIAL_SIZE = 16;
 
-/** The certificate, as PEM, of an Ed25519 private key in PEM. The same key and name give the same. */
+/**
+ * The certificate, as PEM, of an Ed25519 private key in PEM. The same key and name give the same.
+ */
 export function selfSignedCertificate(privateKeyPem: string, commonName: string): string {
   const privateKey = createPrivateKey(privateKeyPem);
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });

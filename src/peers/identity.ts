@@ -95,7 +95,9 @@ export class Identity {
     return formatSiteCard(this.#recordBytes);
   }
 
-  /** Makes all keys and the first record. The record comes last: without it there is no identity. */
+  /**
+   * Makes all keys and the first record. The record comes last: without it there is no identity.
+   */
   static async create(components: { files: KeyFiles }, address: SiteAddress): Promise<Identity> {
     const { files } = components;
     checkAddress(address);
@@ -117,7 +119,9 @@ export class Identity {
     return new Identity(files, keys, recordBytes);
   }
 
-  /** Reads the identity of this home; ERR_HOME_INVALID when it is absent or does not fit together. */
+  /**
+   * Reads the identity of this home; ERR_HOME_INVALID when it is absent or does not fit together.
+   */
   static async load(components: { files: KeyFiles }): Promise<Identity> {
     const { files } = components;
     const recordBytes = await readFile(files, FILES.record);

@@ -137,7 +137,9 @@ export class Outbox {
     return this.#queues.get(siteId)?.size ?? 0;
   }
 
-  /** Called after the peer has acknowledged an item, which it does when the item is durable there. */
+  /**
+   * Called after the peer has acknowledged an item, which it does when the item is durable there.
+   */
   onDelivered(listener: (delivery: Delivery) => void): () => void {
     return this.#delivered.add(listener);
   }

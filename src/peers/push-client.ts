@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Pushes to peers: a live link to each peer of the book, and one call for each thing that is pushed.
+// Pushes to peers: a live link to each peer of the book, and one call for each thing that is
+// pushed.
 import { ReplicationError } from '../base/errors.ts';
 import type { SiteId, SnapshotId } from '../dataset/ids.ts';
 import type { PushRequest } from './client-session.ts';

@@ -83,7 +83,8 @@ export class RequestHandler {
     headers: IncomingHttpHeaders,
     error: unknown,
   ): void {
-    // A broken assertion is a bug: the process must not go on, so it is thrown outside of any catch.
+    // A broken assertion is a bug: the process must not go on, so it is thrown outside of any
+    // catch.
     if (error instanceof AssertionError) {
       process.nextTick(() => {
         throw error;

@@ -22,7 +22,9 @@ export interface Offer {
 
 /** Takes what peers push. Each call checks signature and rights itself, and throws with a code. */
 export interface ManifestSink {
-  /** have: the snapshot is known with its body, or the offer needs none. Durable when it resolves. */
+  /**
+   * have: the snapshot is known with its body, or the offer needs none. Durable when it resolves.
+   */
   offer(peer: SiteId, offer: Offer): Promise<'have' | 'want'>;
   /** Size that the accepted header names; undefined when no such body was asked for. */
   bodySize(peer: SiteId, snapshotId: SnapshotId): Promise<number | undefined>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // TLS 1.3 between sites. Both sides present a certificate; who may talk is decided by the hash of
 // its key against the peer book, on both sides, before one byte of HTTP/2 is looked at.
+import { constants } from 'node:crypto';
 import { connect, createServer } from 'node:tls';
 import type { CommonConnectionOptions, SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { ReplicationError, messageOf } from '../base/errors.ts';
@@ -14,7 +15,8 @@ const PROTOCOL = 'h2';
 
 /**
  * Certificate chains mean nothing here, so OpenSSL is told to accept any certificate; it still
- * proves possession of the key. Tickets are off: every connection shows its certificate.
+ * proves possession of the key. Without tickets no session is resumed: every connection shows its
+ * certificate.
  */
 function tlsOptions(credentials: TlsCredentials): SecureContextOptions & CommonConnectionOptions {
   return {
@@ -23,6 +25,7 @@ function tlsOptions(credentials: TlsCredentials): SecureContextOptions & CommonC
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
     rejectUnauthorized: false,
+    secureOptions: constants.SSL_OP_NO_TICKET,
     ALPNProtocols: [PROTOCOL],
   };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Whole files that are either the old or the new one after a crash: written beside the target, synced,
-// renamed over it, folder synced.
+// Whole files that are either the old or the new one after a crash: written beside the target,
+// synced, renamed over it, folder synced.
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { ReplicationError, errnoOf } from '../base/errors.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A site's local record of peers, snapshots, transfers and receipts, in LevelDB. Every write is one
-// atomic batch, synced before it resolves. LevelDB's file lock makes it single-user: it is also what
-// keeps a second daemon out of a home, and it dies with the process.
+// atomic batch, synced before it resolves. LevelDB's file lock makes it single-user: it is also
+// what keeps a second daemon out of a home, and it dies with the process.
 import { ClassicLevel } from 'classic-level';
 import { ReplicationError, errnoOf, messageOf } from '../base/errors.ts';
 import type { Field } from './row.ts';

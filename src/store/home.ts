@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The home folder of a site: where each thing lies, and that nobody but its owner can enter.
-// One daemon at a time is ensured by the catalogue's lock (catalogue.ts), which dies with the process.
+// The home folder of a site: where each thing lies, and that nobody but its owner can enter. One
+// daemon at a time is ensured by the catalogue's lock (catalogue.ts), which dies with the process.
 import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';

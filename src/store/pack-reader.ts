@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads what a pack holds: its footer, then the trailer, decrypted and verified. Nothing of a pack is
-// believed that the descriptor or an authenticated frame does not say.
+// Reads what a pack holds: its footer, then the trailer, decrypted and verified. Nothing of a pack
+// is believed that the descriptor or an authenticated frame does not say.
 import { ReplicationError } from '../base/errors.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { PackId } from '../dataset/ids.ts';

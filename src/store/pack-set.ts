@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The packs of a snapshot, opened for reading: which chunk lies in which frame of which pack, and the
-// chunks themselves, decrypted and checked against their ids off-thread.
+// The packs of a snapshot, opened for reading: which chunk lies in which frame of which pack, and
+// the chunks themselves, decrypted and checked against their ids off-thread.
 import assert from 'node:assert/strict';
 import { NATIVE_BATCH_BYTES_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Writes one pack: frames as they come, hashed off-thread while they are written, then the encrypted
-// trailer and the footer. The file gets its name when it is durable and its hashes are known.
+// Writes one pack: frames as they come, hashed off-thread while they are written, then the
+// encrypted trailer and the footer. The file gets its name when it is durable and its hashes are
+// known.
 import assert from 'node:assert/strict';
 import { packIdOf } from '../dataset/descriptor.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';

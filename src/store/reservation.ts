@@ -26,8 +26,9 @@ export class Reservation {
   }
 
   /**
-   * Takes that many bytes of the folder's file system. ERR_SPACE_SHORT, with what is needed and what
-   * is free, when there are not so many. Where the file system cannot allocate, it only compares.
+   * Takes that many bytes of the folder's file system. ERR_SPACE_SHORT, with what is needed and
+   * what is free, when there are not so many. Where the file system cannot allocate, it only
+   * compares.
    */
   static async take(folder: string, bytes: number): Promise<Reservation> {
     const path = join(folder, PREFIX + randomBytes(8).toString('hex'));
@@ -90,7 +91,9 @@ export class Reservation {
   }
 }
 
-/** Allocating fills the disk before it fails, and takes time: what cannot fit is refused at once. */
+/**
+ * Allocating fills the disk before it fails, and takes time: what cannot fit is refused at once.
+ */
 async function refuseShort(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;

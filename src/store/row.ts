@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Declared shapes of catalogue rows: one declaration gives the type, the writer and the checked reader.
-// Rows are JSON; bytes are base64 inside. A row that does not have its shape is a corrupt catalogue.
+// Declared shapes of catalogue rows: one declaration gives the type, the writer and the checked
+// reader. Rows are JSON; bytes are base64 inside. A row that does not have its shape is a corrupt
+// catalogue.
 import { ReplicationError } from '../base/errors.ts';
 
 export interface Field<T> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What each table of the catalogue holds. Keys are ids in hex, joined by '/' where one is not enough.
+// What each table of the catalogue holds. Keys are ids in hex, joined by '/' where one is not
+// enough.
 import type { DatasetId, PackId, SiteId, SnapshotId } from '../dataset/ids.ts';
 import { bytes, count, flag, hex64, list, nullable, oneOf, record, text } from './row.ts';
 import type { ValueOf } from './row.ts';
@@ -116,7 +117,9 @@ export const transferRow = record({
 });
 export type TransferRow = ValueOf<typeof transferRow>;
 
-/** Key: session name. The journal of a publish: its sealed packs are kept and used again on resume. */
+/**
+ * Key: session name. The journal of a publish: its sealed packs are kept and used again on resume.
+ */
 export const sessionRow = record({
   datasetId,
   folder: text,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a site keeps of each data set beside its snapshots: the signed genesis, and the secrets of its
-// key domain where it has the right to read. Files 0600 in datasets/<datasetId>/.
+// What a site keeps of each data set beside its snapshots: the signed genesis, and the secrets of
+// its key domain where it has the right to read. Files 0600 in datasets/<datasetId>/.
 import { join } from 'node:path';
 import { ReplicationError, messageOf } from '../base/errors.ts';
 import type { DatasetId } from '../dataset/ids.ts';

@@ -27,7 +27,7 @@ export function diskSuite(
     await again.close();
   });
 
-  test(`${name}: create refuses an existing name, read and write an absent one`, async (context) => {
+  test(`${name}: create refuses a taken name, read and write an absent one`, async (context) => {
     const { disk, folder } = make(context);
     const path = join(folder, 'a');
     for (const mode of ['read', 'write'] as const) {
@@ -37,7 +37,7 @@ export function diskSuite(
     await assert.rejects(async () => disk.open(path, 'create'), { code: 'ERR_STORAGE_FAILED' });
   });
 
-  test(`${name}: rename replaces, remove takes files and folders and absent ones`, async (context) => {
+  test(`${name}: rename replaces, remove takes anything and nothing`, async (context) => {
     const { disk, folder } = make(context);
     for (const name of ['a', 'b']) {
       const file = await disk.open(join(folder, name), 'create');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A disk that stops for good at the n-th change, as a killed process does: a write is left half done,
-// and nothing after it happens. With n = 1, 2, 3 ... an operation is tried at each of its steps.
+// A disk that stops for good at the n-th change, as a killed process does: a write is left half
+// done, and nothing after it happens. With n = 1, 2, 3 ... an operation is tried at each of its
+// steps.
 import { storageError } from '../../src/base/errors.ts';
 import type { Disk, DiskFile, OpenMode } from '../../src/store/disk.ts';
 

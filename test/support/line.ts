@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A line between two sites on loopback that can be cut (resets) or go silent (nothing passes, nobody
-// is told), as real lines do.
+// A line between two sites on loopback that can be cut (resets) or go silent (nothing passes,
+// nobody is told), as real lines do.
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A disk in memory that can lose its power: what was not synced is gone then, as POSIX allows. Names
-// need the folder's sync, content needs the file's sync, and the two are independent.
+// A disk in memory that can lose its power: what was not synced is gone then, as POSIX allows.
+// Names need the folder's sync, content needs the file's sync, and the two are independent.
 import { dirname } from 'node:path';
 import { storageError } from '../../src/base/errors.ts';
 import type { Disk, DiskFile, OpenMode } from '../../src/store/disk.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A site as its peers see it: identity, peer book, push server and client on a loopback port, with a
-// sink that records what came.
+// A site as its peers see it: identity, peer book, push server and client on a loopback port, with
+// a sink that records what came.
 import { createServer, type AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/base/clock.ts';

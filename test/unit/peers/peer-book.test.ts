@@ -132,7 +132,7 @@ test('two records of the same version are refused as equivocation', async () => 
   assert.equal(book.get(peer.siteId)?.record.host, 'one');
 });
 
-test('a card of this site, of a taken end point, damaged or no card at all is refused', async () => {
+test('a card that is damaged, taken, of this site or no card is refused', async () => {
   const { book, own } = await newBook();
   const peer = await newIdentity();
   await book.add(peer.card, ALL_RIGHTS);

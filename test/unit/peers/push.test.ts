@@ -17,7 +17,7 @@ const OFFER: Offer = {
   secrets: fixedBytes('secrets', 500),
 };
 
-test('offer, body and receipt arrive as they were sent, under the name of the sender', async (context) => {
+test('offer, body and receipt arrive as they were sent', async (context) => {
   const [a, b] = await connectedPair(context);
   assert.equal(await a.client.offer(b.siteId, OFFER), 'want');
   b.sink.answer = 'have';
@@ -34,7 +34,7 @@ test('offer, body and receipt arrive as they were sent, under the name of the se
   assert.deepEqual(b.sink.receipts, [{ peer: a.siteId, receipt: Buffer.from('receipt') }]);
 });
 
-test('a refusal of the sink comes back with its code; a failure of another kind tells nothing', async (context) => {
+test('a refusal comes back with its code; another failure tells nothing', async (context) => {
   const [a, b] = await connectedPair(context);
   b.sink.failure = new ReplicationError('ERR_RIGHT_MISSING', 'no right to publish');
   await assert.rejects(a.client.offer(b.siteId, OFFER), (error: Error) => {
@@ -182,7 +182,7 @@ test('unknown paths and methods, and malformed ids, are refused', async (context
   assert.equal(await ask(session, { ':method': 'GET', ':path': '/v1/ping' }), '200 ');
 });
 
-test('an offer or site record that is malformed, or of somebody else, changes nothing', async (context) => {
+test('a malformed or foreign offer or site record changes nothing', async (context) => {
   const { session, server, peer } = await rawSession(context);
   const send = (path: string, body: Buffer): Promise<string> =>
     ask(
@@ -242,7 +242,7 @@ test('a request that stalls, or trickles for too long, is ended', async (context
   assert.equal(answer, '408 ERR_REQUEST_TIMEOUT');
 });
 
-test('header lists beyond any use, and more sessions than a peer needs, are ended', async (context) => {
+test('endless headers and needless sessions are ended', async (context) => {
   const { session, server, peer } = await rawSession(context);
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x-${index}`, 'y']));
   const ping = { ':method': 'GET', ':path': '/v1/ping' };

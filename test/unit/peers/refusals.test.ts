@@ -113,7 +113,7 @@ test('a removed peer loses its live connection at once and gets no new one', asy
   });
 });
 
-test('a peer with another TLS key than its record names is refused by both sides', async (context) => {
+test('another TLS key than the record names is refused by both sides', async (context) => {
   const server = await listening(context);
   const impostor = await PeerSite.create(context, { name: 'impostor' });
   const victim = await PeerSite.create(context, { name: 'victim' });
@@ -129,6 +129,26 @@ test('a peer with another TLS key than its record names is refused by both sides
   const answer = await readToEnd(tlsTo(server, impostor.identity.tls));
   assert.match(answer.toString('latin1'), /ERR_PEER_UNKNOWN$/);
   await assertServes(context, server);
+});
+
+test('no TLS session is resumed, so a removed peer cannot come back by an old one', async (context) => {
+  const server = await listening(context);
+  const peer = await PeerSite.create(context, { name: 'peer' });
+  await introduce(peer, server);
+  const sessions: Buffer[] = [];
+  const first = tlsTo(server, peer.identity.tls);
+  first.on('session', (session) => sessions.push(session));
+  const answered = once(first, 'data');
+  await once(first, 'secureConnect');
+  await answered;
+  first.destroy();
+  await server.peers.remove(peer.siteId);
+  for (const session of [...sessions, undefined]) {
+    const again = tlsTo(server, { ...peer.identity.tls, ...(session && { session }) });
+    await once(again, 'secureConnect');
+    assert.equal(again.isSessionReused(), false);
+    assert.match((await readToEnd(again)).toString('latin1'), /ERR_PEER_UNKNOWN$/);
+  }
 });
 
 test('TLS 1.2 and clients that speak no HTTP/2 are refused', async (context) => {

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 const OLD = Buffer.from('the old content');
 const NEW = Buffer.from('the new content, which is longer');
 
-test('a write that fails at any step leaves the old or the new content, also without power', async () => {
+test('a write that fails at any step leaves the old or the new content', async () => {
   for (const losesPower of [false, true]) {
     let disk = new MemoryDisk('/d');
     const steps = await failAtEachChange(
@@ -54,7 +54,7 @@ test('a file is written with the permissions that were asked for', async (contex
   assert.equal(statSync(path).mode & 0o777, 0o640);
 });
 
-test('reading is bounded, gives undefined for an absent file and follows no link', async (context) => {
+test('reading is bounded, knows absent files and follows no link', async (context) => {
   const folder = temporaryFolder(context);
   const path = join(folder, 'file');
   await writeAtomic(path, NEW);

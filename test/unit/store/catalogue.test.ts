@@ -89,7 +89,7 @@ test('a catalogue of another schema is refused', async (context) => {
   await assert.rejects(Catalogue.open(folder), { code: 'ERR_HOME_INVALID' });
 });
 
-test('only one process has the catalogue; kill -9 frees it and loses nothing acknowledged', async (context) => {
+test('one process has the catalogue; kill -9 frees it and loses nothing', async (context) => {
   const folder = join(temporaryFolder(context), 'catalogue');
   const module = new URL('../../../src/store/catalogue.js', import.meta.url).href;
   // Writes rows as fast as it can and says each number once it is durable.

@@ -46,7 +46,7 @@ test('an interrupted create can be repeated', async (context) => {
   await Home.open(path);
 });
 
-test('a home that is absent, foreign, open to others, a link or of another version is refused', async (context) => {
+test('an absent, foreign, open, linked or newer home is refused', async (context) => {
   const folder = temporaryFolder(context);
   const path = join(folder, 'home');
   const isRefused = (): Promise<void> =>

@@ -26,7 +26,7 @@ async function writePack(packs: PackStore, chunks: readonly SampleChunk[]): Prom
   return writer.seal();
 }
 
-test('a sealed pack lies under its id, has the hashes of its file, and gives its chunks back', async (context) => {
+test('a sealed pack lies under its id and gives its chunks back', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const chunks = await sampleChunks([1, 70_000, 300_000, 65_536]);
   const writer = await PackWriter.create(packs, { keys: ENCODER_KEYS });
@@ -94,7 +94,7 @@ test('the last part is longer than one block whenever there are several parts', 
   }
 });
 
-test('a session starts with small packs that double, and hands each over when it is durable', async (context) => {
+test('a session makes packs that double, each handed over when it is durable', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const sealed: SealedPack[] = [];
   const session = new PackSession(packs, {
@@ -133,7 +133,7 @@ test('a session starts with small packs that double, and hands each over when it
   );
 });
 
-test('an empty session makes no pack, an aborted one leaves the packs handed over', async (context) => {
+test('an empty session makes no pack, an aborted one leaves those handed over', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const onPack = (): Promise<void> => Promise.resolve();
   await new PackSession(packs, { keys: ENCODER_KEYS, onPack }).finish();
@@ -145,7 +145,7 @@ test('an empty session makes no pack, an aborted one leaves the packs handed ove
   assert.equal((await packs.list()).length, 1);
 });
 
-test('a pack is under its id whole or not at all, whatever step fails, also without power', async () => {
+test('a pack is under its id whole or not at all, whatever step fails', async () => {
   const chunks = await sampleChunks([5_000, 6_000]);
   const { bytes, frames } = await framesOf(chunks);
   for (const losesPower of [false, true]) {
@@ -184,7 +184,7 @@ test('a pack is under its id whole or not at all, whatever step fails, also with
   }
 });
 
-test('a disk that fills up fails the session, and nothing of the open pack stays', async (context) => {
+test('a disk that fails ends the session, and nothing of the open pack stays', async (context) => {
   const folder = temporaryFolder(context);
   const chunks = await sampleChunks([40_000, 40_000, 40_000]);
   await failAtEachChange(
