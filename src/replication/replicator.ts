@@ -65,15 +65,17 @@ export class Replicator {
     if (!(await folder.has(row.snapshotId))) {
       const space = await this.#reserveTree(row, body);
       try {
-        await this.#fetch(row, packs, signal);
+        await this.#timed('packs complete', () => this.#fetch(row, packs, signal));
         onStage('recomposing', 0);
-        await library.reading(dataset, packs, signal, (set) =>
-          this.#recompose(row, body, { set, space }, signal),
+        await this.#timed('tree made', () =>
+          library.reading(dataset, packs, signal, (set) =>
+            this.#recompose(row, body, { set, space }, signal),
+          ),
         );
       } finally {
         await space.release();
       }
-      await folder.seal(row.snapshotId);
+      await this.#timed('tree on disk', () => folder.seal(row.snapshotId));
     }
     await this.#announce(row, 'staged');
     const others = await folder.others();
@@ -83,6 +85,13 @@ export class Replicator {
       others.filter((snapshotId) => snapshotId !== row.snapshotId),
       signal,
     );
+  }
+
+  async #timed(step: string, work: () => Promise<void>): Promise<void> {
+    const { clock, logger } = this.#components;
+    const startMs = clock.monotonicMs();
+    await work();
+    logger.debug(step, { durationMs: Math.round(clock.monotonicMs() - startMs) });
   }
 
   /** Takes the space for the packs, then gets them. */
