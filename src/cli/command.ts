@@ -21,11 +21,11 @@ export interface Context {
    * Calls the local API: of the daemon, or when none runs and the call allows it, the same routes on
    * the home opened by this process.
    */
-  call(
+  readonly call: (
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     options?: { readonly body?: object; readonly onProgress?: (event: unknown) => void },
-  ): Promise<unknown>;
+  ) => Promise<unknown>;
 }
 
 export interface Command<T> {

@@ -55,26 +55,23 @@ export async function main(args: readonly string[]): Promise<number> {
     });
   };
   registerAll(register);
-  await parser
-    .demandCommand(1, 'muleplex needs a command; --help lists them')
-    .strict()
-    .version(false)
-    .exitProcess(false)
-    .fail((message, error) => {
-      throw error ?? new ReplicationError('ERR_ARGUMENT_INVALID', message);
-    })
-    .completion('completion', 'Print a completion script for bash or zsh')
-    .help()
-    .parseAsync()
-    .then(
-      (argv) => {
-        // Help was printed, or the completion script: no command ran.
-        if (argv._[0] === 'completion' || argv['help'] === true) exitCode = 0;
-      },
-      (error: unknown) => {
-        exitCode = report(error, args.includes('--json'));
-      },
-    );
+  try {
+    const argv = await parser
+      .demandCommand(1, 'muleplex needs a command; --help lists them')
+      .strict()
+      .version(false)
+      .exitProcess(false)
+      .fail((message, error: Error | undefined) => {
+        throw error ?? new ReplicationError('ERR_ARGUMENT_INVALID', message);
+      })
+      .completion('completion', 'Print a completion script for bash or zsh')
+      .help()
+      .parseAsync();
+    // Help was printed, or the completion script: no command ran.
+    if (argv._[0] === 'completion' || argv['help'] === true) exitCode = 0;
+  } catch (error) {
+    exitCode = report(error, args.includes('--json'));
+  }
   return exitCode;
 }
 

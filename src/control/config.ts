@@ -19,11 +19,11 @@ export interface Config {
   readonly ed2k: { readonly address: string; readonly port: number };
   readonly core: {
     readonly mode: CoreMode;
-    readonly program?: string;
-    readonly library?: string;
-    readonly ecHost?: string;
-    readonly ecPort?: number;
-    readonly ecPasswordFile?: string;
+    readonly program: string | undefined;
+    readonly library: string | undefined;
+    readonly ecHost: string | undefined;
+    readonly ecPort: number | undefined;
+    readonly ecPasswordFile: string | undefined;
   };
   readonly ingest: {
     readonly chunkAverage: number;
@@ -256,37 +256,32 @@ export function parseConfig(source: string, path: string): Config {
   return config;
 }
 
+/** The values were checked by the table of keys. */
 function assemble(values: ConfigValues): Config {
-  const get = <T extends Value>(name: string): T => values.get(name) as T;
-  const optional = <T extends Value, K extends string>(
-    property: K,
-    name: string,
-  ): Partial<Record<K, T>> => {
-    const value = values.get(name);
-    return value === undefined ? {} : ({ [property]: value } as Record<K, T>);
-  };
+  const text = (name: string): string => values.get(name) as string;
+  const number = (name: string): number => values.get(name) as number;
   return {
-    site: { name: get('site.name') },
+    site: { name: text('site.name') },
     control: {
-      address: get('control.address'),
-      port: get('control.port'),
-      listen: get('control.listen'),
+      address: text('control.address'),
+      port: number('control.port'),
+      listen: text('control.listen'),
     },
-    ed2k: { address: get('ed2k.address'), port: get('ed2k.port') },
+    ed2k: { address: text('ed2k.address'), port: number('ed2k.port') },
     core: {
-      mode: get<string>('core.mode') as CoreMode,
-      ...optional<string, 'program'>('program', 'core.program'),
-      ...optional<string, 'library'>('library', 'core.library'),
-      ...optional<string, 'ecHost'>('ecHost', 'core.ec_host'),
-      ...optional<number, 'ecPort'>('ecPort', 'core.ec_port'),
-      ...optional<string, 'ecPasswordFile'>('ecPasswordFile', 'core.ec_password_file'),
+      mode: text('core.mode') as CoreMode,
+      program: values.get('core.program') as string | undefined,
+      library: values.get('core.library') as string | undefined,
+      ecHost: values.get('core.ec_host') as string | undefined,
+      ecPort: values.get('core.ec_port') as number | undefined,
+      ecPasswordFile: values.get('core.ec_password_file') as string | undefined,
     },
     ingest: {
-      chunkAverage: get('ingest.chunk_average'),
-      compressionLevel: get('ingest.compression_level'),
-      threads: get('ingest.threads'),
+      chunkAverage: number('ingest.chunk_average'),
+      compressionLevel: number('ingest.compression_level'),
+      threads: number('ingest.threads'),
     },
-    log: { level: get<string>('log.level') as LogLevel },
+    log: { level: text('log.level') as LogLevel },
   };
 }
 

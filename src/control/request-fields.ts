@@ -25,8 +25,7 @@ export class RequestFields {
 
   texts(name: string): string[] {
     const value = this.value(name);
-    const isRight = Array.isArray(value) && value.every((item) => typeof item === 'string');
-    if (isRight) return value as string[];
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
     throw this.error(name, 'a list of texts');
   }
 
@@ -46,8 +45,7 @@ export class RequestFields {
   optionalInteger(name: string, min: number, max: number): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;
-    const isRight = typeof value === 'number' && value >= min && value <= max;
-    if (isRight) return value;
+    if (typeof value === 'number' && value >= min && value <= max) return value;
     throw this.error(name, `a number from ${min} to ${max}`);
   }
 

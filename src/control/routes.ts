@@ -30,7 +30,7 @@ export interface RouteComponents {
 const TIMEOUT_MAX_MS = 2_147_483_647;
 
 export function controlRoutes(components: RouteComponents): Route[] {
-  return [...readingRoutes(components), ...changingRoutes(components)];
+  return [...readingRoutes(components), ...peerRoutes(components), ...datasetRoutes(components)];
 }
 
 function readingRoutes({ queries, links }: RouteComponents): Route[] {
@@ -51,8 +51,7 @@ function readingRoutes({ queries, links }: RouteComponents): Route[] {
   ];
 }
 
-function changingRoutes(components: RouteComponents): Route[] {
-  const { admin, links, queries, verifier } = components;
+function peerRoutes({ admin, queries }: RouteComponents): Route[] {
   const peerView = async (siteId: string): Promise<object> => {
     const peer = (await queries.peers()).find((each) => each.siteId === siteId);
     return peer ?? { siteId };
@@ -79,6 +78,12 @@ function changingRoutes(components: RouteComponents): Route[] {
         return view;
       },
     },
+  ];
+}
+
+function datasetRoutes(components: RouteComponents): Route[] {
+  const { links, verifier } = components;
+  return [
     {
       method: 'POST',
       path: '/v1/verify',

@@ -16,7 +16,7 @@ export interface Call {
   /** Fires when the caller goes away or the daemon stops. */
   readonly signal: AbortSignal;
   /** Sends a line to the caller of a streamed route. */
-  progress(event: object): void;
+  readonly progress: (event: object) => void;
 }
 
 export interface Route {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Takes named chunks in order and stores those that no pack has yet: frames are made several batches
 // at once, and appended to packs in the order of the chunks, so that equal input makes equal packs.
+import { messageOf } from '../base/errors.ts';
 import type { ChunkSet } from '../store/chunk-set.ts';
 import type { FrameToStore } from '../store/pack-writer.ts';
 import { CHUNK_ID_SIZE } from '../dataset/chunk-list.ts';
@@ -49,7 +50,7 @@ export class ChunkSink {
   /** Appends in order; each waits for its own frames and for the append before. */
   readonly #running: Promise<void>[] = [];
   #tail: Promise<void> = Promise.resolve();
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(components: Components, init: Init) {
     this.#components = components;
@@ -107,7 +108,7 @@ export class ChunkSink {
     });
     // A failure is kept for the next add() or finish(), so that no promise is left unwatched.
     this.#tail = appended.catch((error: unknown) => {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     });
     this.#running.push(this.#tail);
     while (this.#running.length > this.#init.threads) await this.#running.shift();

@@ -2,7 +2,6 @@
 // Keeps one replica at the newest snapshot of its data set. One snapshot is in work at a time; when
 // it is visible, or cannot be finished, the newest one known then comes next.
 import { ReplicationError, messageOf } from '../base/errors.ts';
-import type { SnapshotId } from '../dataset/ids.ts';
 import type { FollowRow, SnapshotRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
 import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from './limits.ts';
@@ -77,10 +76,13 @@ export class Follower {
     };
   }
 
+  #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
   async #work(): Promise<void> {
-    const { signal } = this.#stopped;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!this.#isStopped()) {
       this.#isKicked = false;
       try {
         await this.#folder.prepare();
@@ -93,7 +95,7 @@ export class Follower {
         await this.#replicate(target);
         failures = 0;
       } catch (error) {
-        if (signal.aborted) return;
+        if (this.#isStopped()) return;
         await this.#fail(error);
         failures += 1;
         await this.#pause(Math.min(FOLLOW_RETRY_MIN_MS * 2 ** (failures - 1), FOLLOW_RETRY_MAX_MS));
@@ -148,7 +150,7 @@ export class Follower {
     if (target === undefined) return;
     try {
       const now = await chain.snapshot(target.datasetId, target.snapshotId);
-      const key = snapshotKey(target.datasetId, target.snapshotId as SnapshotId);
+      const key = snapshotKey(target.datasetId, target.snapshotId);
       await catalogue.snapshots.put(key, { ...now, state: 'failed', failure: { code, message } });
     } catch (failure) {
       logger.warn('failure not noted', { reason: messageOf(failure) });

@@ -88,8 +88,8 @@ export class Ingest {
       signal.throwIfAborted();
       if (entry === plan.files[nextToRead]) {
         nextToRead += 1;
-        const { value } = await results.next();
-        if (value !== undefined) await this.#addRead(value as ReadResult);
+        const next: IteratorResult<ReadResult, unknown> = await results.next();
+        if (next.done !== true) await this.#addRead(next.value);
       } else {
         await this.#addKnown(entry, parent);
       }

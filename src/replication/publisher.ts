@@ -26,10 +26,10 @@ import type { SealedPack } from '../store/pack-writer.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { snapshotRowOf } from './acceptance.ts';
-import { ChunkSink } from './chunk-sink.ts';
-import { datasetKeys } from './dataset-keys.ts';
+import { ChunkSink, type FrameSink } from './chunk-sink.ts';
+import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
-import { Ingest, planRead, type IngestResult } from './ingest.ts';
+import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
 import { PACK_GROWTH, PACK_OVERHEAD } from './limits.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import { completeRow } from './pack-fetch.ts';
@@ -84,6 +84,22 @@ export interface Published {
 interface Parent {
   readonly row: SnapshotRow;
   readonly body: ManifestBody;
+}
+
+interface IngestFrom {
+  readonly tree: SourceTree;
+  readonly scanStartMs: number;
+  readonly parent: Parent | undefined;
+  /** The packs of the parent. */
+  readonly known: PackSet;
+}
+
+/** The packs of a publish under way, and the space that is held for them. */
+interface PackWriting extends FrameSink {
+  readonly reservation: Reservation;
+  readonly session: PackSession;
+  /** Those that are finished. */
+  readonly sealed: SealedPack[];
 }
 
 interface Ingested {
@@ -158,80 +174,71 @@ export class Publisher {
     return { row, body: await chain.body(row) };
   }
 
-  async #ingest(
-    dataset: Dataset,
-    from: {
-      readonly tree: SourceTree;
-      readonly scanStartMs: number;
-      readonly parent: Parent | undefined;
-      readonly known: PackSet;
-    },
-    options: PublishOptions,
-  ): Promise<Ingested> {
+  async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
     const { packs, registry, stamps } = this.#components;
     const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
-    const { threads, packsFolder } = this.#init;
-    const { signal } = options;
+    const { signal, onProgress } = options;
     const cursor =
       parent === undefined || options.checksum
         ? undefined
         : await stamps.load(dataset.id, parent.row.snapshotId);
     const plan = planRead(tree, cursor);
+    const recipe =
+      parent === undefined || cursor === undefined
+        ? undefined
+        : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
+    const writing = await this.#startPacks(plan, keys, genesis.zstdLevel);
+    const { threads } = this.#init;
+    const sink = new ChunkSink(
+      { known, added: new ChunkSet(), frames: writing },
+      { keys, compressionLevel: genesis.zstdLevel, threads },
+    );
+    const newStamps = new StampWriter({ scanStartMs });
+    try {
+      const ingest = new Ingest(
+        { sink, stamps: newStamps },
+        { tree, keys: { ...keys, average: genesis.chunkAverage }, threads, signal, onProgress },
+      );
+      const result = await ingest.run(plan, recipe);
+      await sink.finish();
+      await writing.session.finish();
+      const { sealed } = writing;
+      return { result, uniqueBytes: sink.uniqueBytes, packs: sealed, stamps: newStamps };
+    } catch (error) {
+      await sink.finish().catch(() => undefined);
+      await writing.session.abort();
+      for (const { packId } of writing.sealed) await packs.remove(packId);
+      throw error;
+    } finally {
+      await recipe?.close();
+      await writing.reservation.release();
+    }
+  }
+
+  /** Takes the space that the packs may need at most, and gives it back as they are written. */
+  async #startPacks(plan: ReadPlan, keys: DatasetKeys, level: number): Promise<PackWriting> {
     const bytes = Math.ceil(plan.bytes * PACK_GROWTH) + PACK_OVERHEAD;
-    const reservation = await Reservation.take(packsFolder, bytes);
+    const reservation = await Reservation.take(this.#init.packsFolder, bytes);
     const sealed: SealedPack[] = [];
     const { keyEpoch } = keys;
-    const session = new PackSession(packs, {
-      keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: genesis.zstdLevel },
+    const session = new PackSession(this.#components.packs, {
+      keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level },
       onPack: (pack) => {
         sealed.push(pack);
         return Promise.resolve();
       },
     });
-    const sink = new ChunkSink(
-      {
-        known,
-        added: new ChunkSet(),
-        frames: {
-          append: async (frames, entries) => {
-            await reservation.shrink(frames.length);
-            await session.append(frames, entries);
-          },
-        },
+    return {
+      reservation,
+      session,
+      sealed,
+      append: async (frames, entries) => {
+        await reservation.shrink(frames.length);
+        await session.append(frames, entries);
       },
-      { keys, compressionLevel: genesis.zstdLevel, threads },
-    );
-    const newStamps = new StampWriter({ scanStartMs });
-    const recipe =
-      parent === undefined || cursor === undefined
-        ? undefined
-        : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
-    try {
-      const ingest = new Ingest(
-        { sink, stamps: newStamps },
-        {
-          tree,
-          keys: { ...keys, average: genesis.chunkAverage },
-          threads,
-          signal,
-          onProgress: options.onProgress,
-        },
-      );
-      const result = await ingest.run(plan, recipe);
-      await sink.finish();
-      await session.finish();
-      return { result, uniqueBytes: sink.uniqueBytes, packs: sealed, stamps: newStamps };
-    } catch (error) {
-      await sink.finish().catch(() => undefined);
-      await session.abort();
-      for (const { packId } of sealed) await packs.remove(packId);
-      throw error;
-    } finally {
-      await recipe?.close();
-      await reservation.release();
-    }
+    };
   }
 
   /** Signs the manifest and makes it the head: files first, then one batch that makes them count. */

@@ -52,13 +52,13 @@ export class Waiter {
     const stops = [receipts.onReceipt(notify), peers.onChange(notify)];
     const ended = new AbortController();
     const timer = AbortSignal.any([signal, ended.signal]);
-    let isLate = false;
+    const late = new AbortController();
+    late.signal.addEventListener('abort', notify);
     if (timeoutMs !== undefined) {
-      const late = (): void => {
-        isLate = true;
-        notify();
-      };
-      clock.sleep(timeoutMs, timer).then(late, () => undefined);
+      clock.sleep(timeoutMs, timer).then(
+        () => late.abort(),
+        () => undefined,
+      );
     }
     signal.addEventListener('abort', notify);
     try {
@@ -66,7 +66,7 @@ export class Waiter {
         const changed = new Promise<void>((resolve) => (wake = resolve));
         const state = await this.state(dataset, snapshot);
         onProgress(state);
-        if (isEnough(want, state) || isLate) return state;
+        if (isEnough(want, state) || late.signal.aborted) return state;
         signal.throwIfAborted();
         await changed;
       }
