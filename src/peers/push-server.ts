@@ -181,17 +181,23 @@ export class PushServer {
       sessions.delete(oldest);
       oldest.destroy();
     }
-    session.setTimeout(this.#times.sessionIdleMs, () => session.destroy());
+    // The window of the connection, beside that of each stream.
+    session.once('connect', () => session.setLocalWindowSize(PUSH_WINDOW_SIZE));
+    // Own timer: session.setTimeout does not count pings, which are all that an idle peer sends.
+    const idle = setTimeout(() => session.destroy(), this.#times.sessionIdleMs);
+    session.on('ping', () => idle.refresh());
     session.on('error', (error: Error) =>
       this.#logger.debug('session failed', { peer: siteId, reason: messageOf(error) }),
     );
     session.once('close', () => {
+      clearTimeout(idle);
       sessions.delete(session);
       if (sessions.size === 0 && this.#sessions.get(siteId) === sessions) {
         this.#sessions.delete(siteId);
       }
     });
     session.on('stream', (stream, headers) => {
+      idle.refresh();
       void this.#handler.handle(siteId, stream, headers);
     });
     this.#contacts.emit(siteId);

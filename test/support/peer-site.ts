@@ -12,7 +12,7 @@ import { PeerBook, type PeerRights, type StoredPeer } from '../../src/peers/peer
 import { PushClient } from '../../src/peers/push-client.ts';
 import { PushServer } from '../../src/peers/push-server.ts';
 import type { ManifestSink, Offer } from '../../src/peers/routes.ts';
-import { LINK_TIMES, SERVER_TIMES } from '../../src/peers/times.ts';
+import { LINK_TIMES, SERVER_TIMES, type ServerTimes } from '../../src/peers/times.ts';
 import { MemoryKeyFiles, MemoryTable } from './memory-tables.ts';
 
 export const ALL_RIGHTS: PeerRights[] = [{ dataset: '*', publish: true, read: true, relay: true }];
@@ -84,6 +84,8 @@ export class PeerSite {
   readonly peers: PeerBook;
   readonly listenPort: number;
   readonly clock: Clock;
+  /** Changes of the times of the next server. */
+  serverTimes: Partial<ServerTimes> = {};
   server: PushServer;
   client: PushClient;
 
@@ -151,7 +153,13 @@ export class PeerSite {
       {
         host: '127.0.0.1',
         port: this.listenPort,
-        times: { ...SERVER_TIMES, handshakeMs: 400, requestIdleMs: 300, requestTotalMs: 1_000 },
+        times: {
+          ...SERVER_TIMES,
+          handshakeMs: 400,
+          requestIdleMs: 300,
+          requestTotalMs: 1_000,
+          ...this.serverTimes,
+        },
       },
     );
   }

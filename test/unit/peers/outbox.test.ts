@@ -2,6 +2,7 @@
 // Delivery over real links that fail: peers that are down, restart, go silent, refuse.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { systemClock } from '../../../src/base/clock.ts';
 import { ReplicationError } from '../../../src/base/errors.ts';
 import type { DatasetId, SnapshotId } from '../../../src/dataset/ids.ts';
 import type {
@@ -11,6 +12,8 @@ import type {
   OutboxItem,
   Refusal,
 } from '../../../src/peers/outbox.ts';
+import { connectToPeer } from '../../../src/peers/transport.ts';
+import { closed } from '../../support/closed.ts';
 import { Line } from '../../support/line.ts';
 import {
   ALL_RIGHTS,
@@ -284,6 +287,34 @@ test('a line that goes silent is noticed, and used again when it is mended', asy
   line.mend();
   await done;
   assert.equal(b.sink.offers.length, 2);
+});
+
+test('an idle connection is kept up by its pings', async (context) => {
+  const [a, b] = await connectedPair(context);
+  b.serverTimes = { sessionIdleMs: 500 };
+  const lost = linkState(a, b.siteId, 'unreachable');
+  await b.restartServer();
+  await lost;
+  await linkState(a, b.siteId, 'connected');
+  const changes: string[] = [];
+  a.client.onState(({ state }) => changes.push(state));
+  await systemClock.sleep(1_200);
+  assert.deepEqual(changes, []);
+  assert.deepEqual(b.server.sessions(), [a.siteId]);
+});
+
+test('a session on which nothing arrives is ended by the server', async (context) => {
+  const b = await PeerSite.create(context, { name: 'b' });
+  b.serverTimes = { sessionIdleMs: 300 };
+  await b.restartServer();
+  const a = await PeerSite.create(context, { name: 'a' });
+  await introduce(a, b);
+  const peer = a.peers.get(b.siteId);
+  assert.ok(peer !== undefined);
+  const socket = await connectToPeer(peer, a.identity.tls, AbortSignal.timeout(5_000));
+  socket.resume();
+  await closed(socket);
+  assert.deepEqual(b.server.sessions(), []);
 });
 
 test('a connection from a peer makes this site call back at once', async (context) => {
