@@ -70,6 +70,14 @@ uint32_t u32Of(const Napi::Value& value) {
   return static_cast<uint32_t>(number);
 }
 
+std::vector<uint32_t> u32sOf(const Napi::Value& value) {
+  MULEPLEX_CHECK(value.IsTypedArray());
+  const auto array = value.As<Napi::TypedArray>();
+  MULEPLEX_CHECK(array.TypedArrayType() == napi_uint32_array);
+  const uint32_t* values = array.As<Napi::Uint32Array>().Data();
+  return std::vector<uint32_t>(values, values + array.ElementLength());
+}
+
 Napi::Value toBuffer(Napi::Env env, std::vector<uint8_t>&& bytes) {
   // Not only faster: an empty vector has no memory, and a Buffer of none counts as detached.
   if (bytes.size() <= kCopiedSizeMax) return copyToBuffer(env, bytes.data(), bytes.size());

@@ -31,6 +31,8 @@ SecretKey keyOf(const Napi::Value& buffer);
 /// A non-negative integer up to 2^53 - 1.
 uint64_t sizeOf(const Napi::Value& value);
 uint32_t u32Of(const Napi::Value& value);
+/// A copy of a Uint32Array.
+std::vector<uint32_t> u32sOf(const Napi::Value& value);
 /// An integer of any sign.
 int64_t integerOf(const Napi::Value& value);
 

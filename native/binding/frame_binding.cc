@@ -33,6 +33,10 @@ class EncodeTask final : public Task {
 
   void run() override {
     FrameEncoder encoder(encKey_, sivKey_, keyEpoch_, level_);
+    // No payload is longer than its chunk.
+    size_t sizeMax = 0;
+    for (const ByteView chunk : chunks_) sizeMax += chunk.size + kFrameOverhead;
+    frames_.reserve(sizeMax);
     for (const ByteView chunk : chunks_) {
       const size_t start = frames_.size();
       codecs_.push_back(static_cast<uint32_t>(encoder.encode(chunk.data, chunk.size, frames_)));
@@ -71,12 +75,6 @@ struct DecodeItem {
   ByteView ids;
   std::vector<uint32_t> chunkLengths;
 };
-
-std::vector<uint32_t> chunkLengthsOf(const Napi::Value& value) {
-  MULEPLEX_CHECK(value.IsTypedArray());
-  const auto array = value.As<Napi::Uint32Array>();
-  return std::vector<uint32_t>(array.Data(), array.Data() + array.ElementLength());
-}
 
 class DecodeTask final : public Task {
  public:
@@ -157,7 +155,7 @@ class DecodeTask final : public Task {
     item.header.baseCount = baseIds.size / kBaseIdSize;
     if (idKey_) {
       item.ids = bytesOf(object.Get("ids"));
-      item.chunkLengths = chunkLengthsOf(object.Get("chunkLengths"));
+      item.chunkLengths = u32sOf(object.Get("chunkLengths"));
       size_t sum = 0;
       for (const uint32_t length : item.chunkLengths) sum += length;
       MULEPLEX_CHECK(sum == item.header.rawLength);

@@ -35,12 +35,6 @@ struct Piece {
   NamedChunks chunks;
 };
 
-std::vector<uint32_t> lengthsOf(const Napi::Value& value) {
-  MULEPLEX_CHECK(value.IsTypedArray());
-  const auto array = value.As<Napi::Uint32Array>();
-  return std::vector<uint32_t>(array.Data(), array.Data() + array.ElementLength());
-}
-
 /// The leading lengths that fit into what was read: a file that became shorter gives fewer.
 std::vector<uint32_t> lengthsWithin(const Piece& piece) {
   std::vector<uint32_t> lengths;
@@ -62,12 +56,14 @@ class PieceTask final : public Task {
     for (uint32_t i = 0; i < pieces.Length(); ++i) {
       const Napi::HandleScope scope(pieces.Env());
       pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
+      length_ += pieces_.back().length;
     }
   }
 
   void run() override {
     HmacSha256 namer(idKey_);
     PieceReader reader;
+    if (chunker_) data_.reserve(length_);
     for (Piece& piece : pieces_) {
       // Named pieces are only compared, so they share one buffer; cut ones go back to the caller.
       piece.dataOffset = chunker_ ? data_.size() : 0;
@@ -105,7 +101,7 @@ class PieceTask final : public Task {
       piece.length = sizeOf(object.Get("length"));
       piece.isLast = object.Get("isLast").ToBoolean().Value();
     } else {
-      piece.lengths = lengthsOf(object.Get("lengths"));
+      piece.lengths = u32sOf(object.Get("lengths"));
       for (const uint32_t length : piece.lengths) piece.length += length;
     }
     return piece;
@@ -123,6 +119,7 @@ class PieceTask final : public Task {
   std::optional<Chunker> chunker_;
   SecretKey idKey_;
   std::vector<Piece> pieces_;
+  size_t length_ = 0;
   std::vector<uint8_t> data_;
 };
 

@@ -198,6 +198,11 @@ int PathResolver::resolve(const std::string& path, int& folder, std::string& nam
   return 0;
 }
 
+void PathResolver::forget() {
+  lastPath_.clear();
+  last_.close();
+}
+
 std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
                                   const std::vector<FileOperation>& operations) {
   std::vector<int32_t> errors;
@@ -207,6 +212,11 @@ std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
       errors.push_back(runOne(paths, others, operation));
     } catch (const Failure& failure) {
       errors.push_back(failure.systemError());
+    }
+    if (operation.kind == FileOperationKind::kRename ||
+        operation.kind == FileOperationKind::kRemoveFolder) {
+      paths.forget();
+      others.forget();
     }
   }
   return errors;

@@ -64,6 +64,9 @@ class PathResolver {
   /// root, ENOTDIR or ELOOP where a folder on the way is none.
   int resolve(const std::string& path, int& folder, std::string& name);
 
+  /// To be called after folders were moved or removed: their paths may name others now.
+  void forget();
+
  private:
   int openFolder(const std::string& path);
 

@@ -72,7 +72,7 @@ TEST("a tree is made in one batch") {
            operation(Kind::kSymbolicLink, "a/b/link", "/etc/passwd"), time, mode,
            operation(Kind::kRename, "renamed", "a/twin"), fileOf("sparse", text, 1 << 20, 3 << 20),
            operation(Kind::kCopyFile, "copy", "sparse")});
-  EXPECT(errors == std::vector<int32_t>(errors.size(), 0));
+  for (const int32_t error : errors) EXPECT(error == 0);
   EXPECT(contentOf(folder / "renamed") == "text");
   EXPECT(statOf(folder / "renamed").st_ino == statOf(folder / "a/b/file").st_ino);
   EXPECT((statOf(folder / "a/b/file").st_mode & 07777) == 04711);
@@ -93,6 +93,17 @@ TEST("operations fail each on its own, with an errno value") {
            operation(Kind::kMakeFolder, "a"), fileOf("a", {}), operation(Kind::kRemoveFolder, "a"),
            operation(Kind::kMakeFolder, "no/parent")});
   EXPECT(errors == (std::vector<int32_t>{ENOENT, 0, EEXIST, EEXIST, 0, ENOENT}));
+}
+
+TEST("a folder that takes the name of another within a batch is the one written to") {
+  const TemporaryFolder folder;
+  const Bytes text = {'x'};
+  const auto errors =
+      run(folder.path(), {operation(Kind::kMakeFolder, "a"), operation(Kind::kMakeFolder, "b"),
+                          fileOf("a/old", text), operation(Kind::kRename, "c", "a"),
+                          operation(Kind::kRename, "a", "b"), fileOf("a/new", text)});
+  for (const int32_t error : errors) EXPECT(error == 0);
+  EXPECT(contentOf(folder / "c/old") == "x" && contentOf(folder / "a/new") == "x");
 }
 
 TEST("no path leaves the root, by its text or through a link") {

@@ -41,6 +41,11 @@ export function checkPath(name: string, value: unknown): void {
   }
 }
 
+/** A Uint32Array. */
+export function checkUint32Array(name: string, value: unknown): void {
+  if (!(value instanceof Uint32Array)) throw invalid(name, 'a Uint32Array');
+}
+
 /** An array of at most countMax Buffers. Gives a copy, which nobody else can change. */
 export function checkBuffers(name: string, value: readonly Buffer[], countMax: number): Buffer[] {
   if (!Array.isArray(value) || value.length > countMax) {

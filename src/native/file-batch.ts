@@ -113,6 +113,12 @@ function checkOperation(operation: FileOperation): void {
   }
 }
 
+/** The addon keeps buffers alive through these objects, which nobody else can change. */
+function ownCopy(operation: FileOperation): FileOperation {
+  if (operation.operation !== 'makeFile') return { ...operation };
+  return { ...operation, pieces: [...operation.pieces] };
+}
+
 /**
  * Does the operations in order, each whether or not those before it failed. Gives an errno value, or
  * 0, for each (errnoName() names it): EINVAL for a path that would leave the root, ENOTDIR or ELOOP
@@ -126,8 +132,8 @@ export async function runFileBatch(
   if (fromRoot !== undefined) checkPath('fromRoot', fromRoot);
   checkInteger('number of operations', operations.length, 0, NATIVE_BATCH_ITEMS_MAX);
   for (const operation of operations) checkOperation(operation);
-  const call = nativeAddon().runFileBatch(root ?? NO_ROOT, fromRoot ?? NO_ROOT, operations);
-  return settled(call);
+  const own = operations.map(ownCopy);
+  return settled(nativeAddon().runFileBatch(root ?? NO_ROOT, fromRoot ?? NO_ROOT, own));
 }
 
 /**

@@ -3,7 +3,7 @@
 // next megabytes of a big one.
 import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { nativeAddon, settled, type NativePiece } from './addon.ts';
-import { checkInteger, checkKey, checkPath, checkSize } from './argument-checks.ts';
+import { checkInteger, checkKey, checkPath, checkSize, checkUint32Array } from './argument-checks.ts';
 import { checkChunkKeys, type ChunkKeys } from './chunker.ts';
 import { entryStat, errnoName, type EntryStat } from './entry.ts';
 import { checkBatchBytes } from './frame.ts';
@@ -92,6 +92,7 @@ export async function readAndName(
   for (const { path, offset, lengths } of pieces) {
     checkPath('path', path);
     checkSize('offset', offset);
+    checkUint32Array('lengths', lengths);
     for (const length of lengths) {
       checkInteger('length', length, 1, FRAME_RAW_SIZE_MAX);
       bytes += length;
