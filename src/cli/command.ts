@@ -5,11 +5,8 @@ import type { Output } from './output.ts';
 
 /** Exit codes beside those of the error classes (docs/errors.md). */
 export const EXIT_DONE = 0;
-/** All done but some paths were skipped: FIFOs, sockets, devices, unreadable or changing files. */
+/** All done but some paths were skipped: FIFOs, sockets, devices, unreadable files. */
 export const EXIT_SKIPPED = 3;
-/** `verify` found differences. */
-export const EXIT_DIFFERENT = 65;
-export const EXIT_TIMEOUT = 124;
 export const EXIT_CANCELLED = 130;
 
 export interface Context {

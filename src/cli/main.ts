@@ -70,7 +70,7 @@ export async function main(args: readonly string[]): Promise<number> {
     // Help was printed, or the completion script: no command ran.
     if (argv._[0] === 'completion' || argv['help'] === true) exitCode = 0;
   } catch (error) {
-    exitCode = report(error, args.includes('--json'));
+    exitCode = report(error, newOutput(args.includes('--json')));
   }
   return exitCode;
 }
@@ -95,10 +95,7 @@ async function run<T>(
   argv: T & GlobalOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const output = new Output(
-    { out: process.stdout, err: process.stderr, clock: systemClock },
-    { json: argv.json },
-  );
+  const output = newOutput(argv.json);
   const homePath = resolve(argv.home);
   const context: Context = {
     homePath,
@@ -110,7 +107,7 @@ async function run<T>(
     return await command.run(argv, context);
   } catch (error) {
     if (signal.aborted && isAbort(error)) return EXIT_CANCELLED;
-    return report(error, argv.json);
+    return report(error, output);
   }
 }
 
@@ -140,16 +137,19 @@ async function callSite(
   });
 }
 
-/** Prints an error where its reader looks for it; gives the exit code of its class. */
-function report(error: unknown, json: boolean): number {
+/** Tells of an error where its reader looks for it; gives the exit code of its class. */
+function report(error: unknown, output: Output): number {
   if (error instanceof ReplicationError) {
-    if (json) process.stdout.write(`${JSON.stringify({ error })}\n`);
-    process.stderr.write(`muleplex: ${error.message} (${error.code})\n`);
+    output.failure(error);
     return error.exitCode;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  process.stderr.write(`muleplex: ${text}\n`);
+  output.note(`muleplex: ${text}`);
   return EXIT_BUG;
+}
+
+function newOutput(json: boolean): Output {
+  return new Output({ out: process.stdout, err: process.stderr, clock: systemClock }, { json });
 }
 
 function isAbort(error: unknown): boolean {

@@ -2,6 +2,7 @@
 // What a command prints: results on stdout (lines for people, or one JSON object with --json),
 // progress on stderr: one line redrawn in place on a terminal, else a plain line now and then.
 import type { Clock } from '../base/clock.ts';
+import type { ReplicationError } from '../base/errors.ts';
 
 /** On a terminal a redraw is not seen below this. */
 const REDRAW_INTERVAL_MS = 100;
@@ -22,6 +23,7 @@ export class Output {
   #lastMs = -Infinity;
   #stage = '';
   #drawn = false;
+  #hasResult = false;
 
   constructor(
     components: { readonly out: Stream; readonly err: Stream; readonly clock: Clock },
@@ -35,9 +37,16 @@ export class Output {
 
   /** The answer of a command: the object with --json, else the lines. */
   result(value: object, lines: () => readonly string[]): void {
+    this.#hasResult = true;
     this.#endProgress();
     const text = this.json ? [JSON.stringify(value)] : lines();
     if (text.length > 0) this.#out.write(`${text.join('\n')}\n`);
+  }
+
+  /** How a command failed: on stderr, and with --json as an object unless a result went before. */
+  failure(error: ReplicationError): void {
+    this.note(`muleplex: ${error.message} (${error.code})`);
+    if (this.json && !this.#hasResult) this.#out.write(`${JSON.stringify({ error })}\n`);
   }
 
   /** A remark for people, on stderr. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads files into chunks, in order: small ones hundreds at a time and some batches ahead, large ones
 // piece by piece. A file that changes while it is read is read again.
-import { ReplicationError } from '../base/errors.ts';
+import { ReplicationError, hasCode } from '../base/errors.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { Hole } from '../dataset/recipe.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
@@ -27,7 +27,7 @@ export interface FileContent {
 
 export type ReadResult =
   | { readonly entry: SourceEntry; readonly content: FileContent }
-  | { readonly entry: SourceEntry; readonly skipped: 'unreadable' | 'changing' };
+  | { readonly entry: SourceEntry; readonly skipped: 'unreadable' | 'gone' };
 
 interface Init {
   /** Absolute. */
@@ -128,15 +128,18 @@ export class FileReader {
     try {
       return { entry, content: await this.#readRanges(entry, stat, holes) };
     } catch (error) {
-      if (!(error instanceof ReplicationError && error.code === 'ERR_SOURCE_CHANGED')) throw error;
+      if (!hasCode(error, 'ERR_SOURCE_CHANGED')) throw error;
       return this.#readAgain(entry);
     }
   }
 
-  /** Looks at the file anew before each attempt; holes are then read as zeros. */
+  /**
+   * Looks at the file anew before each attempt; holes are then read as zeros. ERR_SOURCE_CHANGED
+   * when it never rests.
+   */
   async #readAgain(entry: SourceEntry): Promise<ReadResult> {
     const path = absolutePath(this.#init.root, entry.path);
-    for (let attempt = 1; attempt < READ_ATTEMPTS_MAX; attempt += 1) {
+    for (let attempt = 2; ; attempt += 1) {
       this.#init.signal.throwIfAborted();
       const look = [{ path, offset: 0, length: 0, isLast: false }];
       const [state] = (await readAndCut(this.#init.keys, look)).pieces;
@@ -144,11 +147,10 @@ export class FileReader {
       try {
         return { entry, content: await this.#readRanges(entry, state.stat, []) };
       } catch (error) {
-        if (!(error instanceof ReplicationError && error.code === 'ERR_SOURCE_CHANGED'))
-          throw error;
+        const isChange = hasCode(error, 'ERR_SOURCE_CHANGED');
+        if (!isChange || attempt >= READ_ATTEMPTS_MAX) throw error;
       }
     }
-    return { entry, skipped: 'changing' };
   }
 
   /** Throws ERR_SOURCE_CHANGED when the file is not in the given state to the end. */
@@ -233,8 +235,8 @@ function sourceChanged(entry: SourceEntry): ReplicationError {
   return new ReplicationError('ERR_SOURCE_CHANGED', `${path} changed while it was read`, { path });
 }
 
-/** A file that is gone, or no file any more, changes; all else cannot be read. */
-function skipReason(errno: string | undefined): 'unreadable' | 'changing' {
+/** A file that is gone, or no file any more, is as if it had never been there. */
+function skipReason(errno: string | undefined): 'unreadable' | 'gone' {
   const isGone = errno === 'ENOENT' || errno === 'EINVAL' || errno === 'ELOOP';
-  return isGone ? 'changing' : 'unreadable';
+  return isGone ? 'gone' : 'unreadable';
 }

@@ -77,6 +77,10 @@ export class FollowService {
     });
   }
 
+  followers(): Follower[] {
+    return [...this.#followers.values()];
+  }
+
   async views(): Promise<FollowView[]> {
     const rows = await this.#components.catalogue.follows.entries();
     return rows.map(({ key, value }) => this.#viewOf(key, value));

@@ -7,6 +7,7 @@ import type { Dataset } from './dataset-registry.ts';
 import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from './limits.ts';
 import type { FollowState, FollowView } from './site-view.ts';
 import { ReplicaFolder } from './replica-folder.ts';
+import type { WantedPack } from './pack-fetch.ts';
 import { Replicator, type ReplicatorComponents } from './replicator.ts';
 import { snapshotKey } from './snapshot-chain.ts';
 
@@ -27,6 +28,7 @@ export class Follower {
   #percent = 0;
   #visible: SnapshotRow | undefined;
   #target: SnapshotRow | undefined;
+  #wanted: readonly WantedPack[] = [];
   #problem: ReplicationError | undefined;
   #wake: AbortController | undefined;
   #isKicked = false;
@@ -57,9 +59,24 @@ export class Follower {
     this.#wake?.abort();
   }
 
+  /** Packs that the newest snapshot needed, complete by now or not. */
+  get wanted(): readonly WantedPack[] {
+    return this.#wanted;
+  }
+
+  /** Snapshot in work. */
+  get target(): SnapshotRow | undefined {
+    return this.#target;
+  }
+
+  /** What keeps it from going on. */
+  get problem(): ReplicationError | undefined {
+    return this.#problem ?? this.#packProblem();
+  }
+
   view(): FollowView {
     const { dataset, folder } = this.#init.row;
-    const problem = this.#problem ?? this.#packProblem();
+    const { problem } = this;
     return {
       dataset,
       datasetId: this.dataset.id,
@@ -124,6 +141,9 @@ export class Follower {
       folder: this.#folder,
       packsFolder,
       followKey,
+      onPlan: (packs) => {
+        this.#wanted = packs;
+      },
       onStage: (stage, percent) => {
         this.#state = stage;
         this.#percent = percent;

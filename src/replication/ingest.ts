@@ -142,7 +142,7 @@ export class Ingest {
       return;
     }
     if (entry.type === 'hardlink' && this.#leftOut.has(keyOf(entry.target))) {
-      this.#leaveOut(entry, 'changing');
+      this.#leftOut.add(keyOf(entry.path));
       return;
     }
     this.#allocatedBytes += entry.type === 'folder' ? BLOCK_SIZE : ENTRY_OVERHEAD;
@@ -158,9 +158,9 @@ export class Ingest {
     await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
   }
 
-  #leaveOut(entry: SourceEntry, reason: 'unreadable' | 'changing'): void {
+  #leaveOut(entry: SourceEntry, reason: 'unreadable' | 'gone'): void {
     this.#leftOut.add(keyOf(entry.path));
-    this.#skipped.push({ path: printablePath(entry.path), reason });
+    if (reason === 'unreadable') this.#skipped.push({ path: printablePath(entry.path), reason });
   }
 }
 

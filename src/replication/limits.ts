@@ -17,7 +17,7 @@ export const READ_BATCH_FILES = 512;
 export const ENCODE_BATCH_SIZE = 4 * MiB;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
-/** Reads of a file that changes meanwhile before it is left out and named. */
+/** Reads of a file that changes meanwhile before the publish is given up. */
 export const READ_ATTEMPTS_MAX = 3;
 /** A file changed this shortly before it was looked at may change again within one clock tick. */
 export const STAMP_MARGIN_MS = 100;

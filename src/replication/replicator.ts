@@ -16,6 +16,7 @@ import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
 import { RESERVATION_SLACK } from './limits.ts';
 import type { MissingPack, PackExchange } from './pack-exchange.ts';
+import type { WantedPack } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
@@ -44,6 +45,8 @@ interface Init {
   /** Key of the row of `follow`. */
   readonly followKey: string;
   readonly onStage: (stage: 'planning' | 'fetching' | 'recomposing', percent: number) => void;
+  /** Called with the packs that must be fetched. */
+  readonly onPlan: (packs: readonly WantedPack[]) => void;
 }
 
 export class Replicator {
@@ -97,10 +100,11 @@ export class Replicator {
   /** Takes the space for the packs, then gets them. */
   async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
     const { clock, exchange } = this.#components;
-    const { dataset, packsFolder, onStage } = this.#init;
+    const { dataset, packsFolder, onPlan, onStage } = this.#init;
     const wanted = await exchange.missing(
       [...packs].map(([packId, descriptor]) => ({ packId, descriptor, dataset })),
     );
+    onPlan(wanted);
     const bytes = wanted.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
     const bytesHere = wanted.reduce((sum, pack) => sum + pack.bytesHere, 0);
     const now = clock.now();

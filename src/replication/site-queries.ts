@@ -4,6 +4,7 @@
 import type { Core } from '../core/core.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import { partCount } from '../ed2k/part-arithmetic.ts';
+import { PartBitmap } from '../ed2k/part-bitmap.ts';
 import type { Identity } from '../peers/identity.ts';
 import type { Peer, PeerBook } from '../peers/peer-book.ts';
 import type { Catalogue } from '../store/catalogue.ts';
@@ -11,15 +12,17 @@ import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { followView, type FollowService } from './follow-service.ts';
 import type { PackExchange } from './pack-exchange.ts';
-import type { PackFetch } from './pack-fetch.ts';
+import type { PackFetch, WantedPack } from './pack-fetch.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import type {
   DatasetView,
   FollowView,
   PeerView,
+  ProblemView,
   ReceiptView,
   SiteView,
   SnapshotView,
+  SourceView,
   StatusView,
   TransferView,
   TransfersView,
@@ -101,7 +104,9 @@ export class SiteQueries {
     const { live, peers } = this.#components;
     if (live === undefined) return { transfers: [], clients: [] };
     const transfers = await Promise.all(
-      live.exchange.fetches().map((fetch) => this.#transferView(live, fetch)),
+      live.follows
+        .followers()
+        .flatMap(({ wanted }) => wanted.map((pack) => this.#transferView(live, pack))),
     );
     const clients = await live.core.clients().catch(() => []);
     return {
@@ -187,6 +192,7 @@ export class SiteQueries {
 
   async #snapshotView(dataset: Dataset, row: SnapshotRow): Promise<SnapshotView> {
     const { registry } = this.#components;
+    const error = this.#problemOf(row) ?? row.failure ?? undefined;
     return {
       datasetId: dataset.id,
       dataset: dataset.name,
@@ -210,8 +216,17 @@ export class SiteQueries {
         ...(row.visibleMs === null ? {} : { visible: row.visibleMs }),
       },
       receipts: await this.#receipts(row),
-      ...(row.failure === null ? {} : { error: row.failure }),
+      ...(error === undefined ? {} : { error }),
     };
+  }
+
+  /** What keeps a snapshot in work from going on. */
+  #problemOf(row: SnapshotRow): ProblemView | undefined {
+    const follower = this.#components.live?.follows
+      .followers()
+      .find(({ target }) => target?.snapshotId === row.snapshotId);
+    const problem = follower?.problem;
+    return problem && { code: problem.code, message: problem.message };
   }
 
   async #receipts(row: SnapshotRow): Promise<ReceiptView[]> {
@@ -227,31 +242,45 @@ export class SiteQueries {
     }));
   }
 
-  async #transferView(live: LiveSite, fetch: PackFetch): Promise<TransferView> {
-    const { chain, peers } = this.#components;
-    const { descriptor, dataset, packId, fileHash } = fetch;
-    const sources = await live.core.sources(fileHash).catch(() => []);
+  async #transferView(live: LiveSite, pack: WantedPack): Promise<TransferView> {
+    const { chain } = this.#components;
+    const { descriptor, dataset, packId } = pack;
+    const fileHash = descriptor.fileHash.toString('hex');
+    const parts = partCount(descriptor.size);
+    const fetch = live.exchange.fetches().find((each) => each.packId === packId);
+    const verified = fetch?.verified ?? PartBitmap.full(parts);
     const head = await chain.head(dataset.id);
     return {
       dataset: dataset.name,
       snapshotId: head?.snapshotId ?? '',
       packId,
       fileHash,
-      state: fetch.problem?.code ?? fetch.state?.state ?? 'waiting',
+      state: fetch === undefined ? 'complete' : stateOfFetch(fetch),
       size: descriptor.size,
-      bytesDone: fetch.bytesDone,
-      partCount: partCount(descriptor.size),
-      verifiedParts: fetch.verified.count,
-      rate: fetch.state?.rate ?? 0,
-      sources: sources.map(({ source, state, bytesDown, rate, partsDown }) => ({
-        site: peers.byEndPoint(source.host, source.port)?.record.name ?? source.host,
-        state,
-        bytesDown,
-        rate,
-        partsDown,
-      })),
+      bytesDone: fetch?.bytesDone ?? descriptor.size,
+      partCount: parts,
+      verifiedParts: verified.count,
+      verified: verified.toHex(),
+      rate: fetch?.state?.rate ?? 0,
+      sources: fetch === undefined ? [] : await this.#sources(live, fileHash),
     };
   }
+
+  async #sources(live: LiveSite, fileHash: string): Promise<SourceView[]> {
+    const { peers } = this.#components;
+    const sources = await live.core.sources(fileHash).catch(() => []);
+    return sources.map(({ source: { host, port }, state, bytesDown, rate, partsDown }) => ({
+      site: peers.byEndPoint(host, port)?.record.name ?? `${host}:${port}`,
+      state,
+      bytesDown,
+      rate,
+      partsDown,
+    }));
+  }
+}
+
+function stateOfFetch(fetch: PackFetch): string {
+  return fetch.problem?.code ?? fetch.state?.state ?? 'waiting';
 }
 
 function stateOf(row: SnapshotRow): SnapshotView['state'] {

@@ -154,6 +154,8 @@ export interface TransferView {
   readonly bytesDone: number;
   readonly partCount: number;
   readonly verifiedParts: number;
+  /** Bitmap of the verified parts, hex, lowest bit first. */
+  readonly verified: string;
   readonly rate: number;
   readonly sources: readonly SourceView[];
 }
@@ -170,6 +172,7 @@ export interface ClientView {
 }
 
 export interface TransfersView {
+  /** Packs that the newest snapshots needed, complete ones too. */
   readonly transfers: readonly TransferView[];
   readonly clients: readonly ClientView[];
 }
@@ -178,7 +181,7 @@ export interface TransfersView {
 export interface SkippedPath {
   /** Bytes that are not printable UTF-8 appear as \xHH. */
   readonly path: string;
-  readonly reason: 'fifo' | 'socket' | 'device' | 'unreadable' | 'changing';
+  readonly reason: 'fifo' | 'socket' | 'device' | 'unreadable';
 }
 
 export type PublishProgress =

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { ReplicationError } from '../../base/errors.ts';
 import type { PublishProgress, PublishResult } from '../../replication/site-view.ts';
-import { EXIT_DONE, EXIT_SKIPPED, EXIT_TIMEOUT, type Command } from '../command.ts';
+import { EXIT_DONE, EXIT_SKIPPED, type Command } from '../command.ts';
 import { formatBytes, formatDuration, formatRate, parseDuration, short } from '../quantities.ts';
 
 interface PublishOptions {
@@ -64,15 +64,13 @@ export const publish: Command<PublishOptions> = {
       },
     })) as PublishResult;
     output.result(result, () => summary(result));
+    for (const { path, reason } of result.skipped) output.note(`skipped ${reason}: ${path}`);
     if (result.missing.length > 0) {
-      output.note(`muleplex: no signature of: ${result.missing.join(', ')} (ERR_WAIT_TIMEOUT)`);
-      return EXIT_TIMEOUT;
+      const names = result.missing.join(', ');
+      const text = `no "visible" signature in time of ${names}`;
+      throw new ReplicationError('ERR_WAIT_TIMEOUT', text, { missing: result.missing });
     }
-    if (result.skipped.length > 0) {
-      for (const { path, reason } of result.skipped) output.note(`skipped ${reason}: ${path}`);
-      return EXIT_SKIPPED;
-    }
-    return EXIT_DONE;
+    return result.skipped.length > 0 ? EXIT_SKIPPED : EXIT_DONE;
   },
 };
 

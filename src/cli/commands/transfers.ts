@@ -15,7 +15,8 @@ export const transfers: Command<object> = {
   },
 };
 
-function packLines({ transfers: packs }: TransfersView): string[] {
+function packLines({ transfers: all }: TransfersView): string[] {
+  const packs = all.filter(({ state }) => state !== 'complete');
   if (packs.length === 0) return ['no pack is being fetched'];
   return formatTable(
     ['PACK', 'DATA SET', 'STATE', 'DONE', 'PARTS', 'RATE', 'SOURCES'],

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `muleplex verify`: re-reads replica and packs and compares them with the snapshot.
+import { ReplicationError } from '../../base/errors.ts';
 import type { VerifyResult } from '../../replication/site-view.ts';
-import { EXIT_DIFFERENT, EXIT_DONE, type Command } from '../command.ts';
+import { EXIT_DONE, type Command } from '../command.ts';
 import { formatBytes, short } from '../quantities.ts';
 
 interface VerifyOptions {
@@ -23,7 +24,11 @@ export const verify: Command<VerifyOptions> = {
     })) as VerifyResult;
     output.result(result, () => lines(result));
     const wrong = result.differences.length + result.badParts.length;
-    return wrong === 0 ? EXIT_DONE : EXIT_DIFFERENT;
+    if (wrong === 0) return EXIT_DONE;
+    throw new ReplicationError(
+      'ERR_REPLICA_CORRUPT',
+      `${wrong} things of ${result.dataset} differ`,
+    );
   },
 };
 
