@@ -136,7 +136,7 @@ export class Identity {
 
   /**
    * Signs a record of the next version when something of the address differs; true when it did.
-   * Durable when it resolves; peers get it at their next contact.
+   * Durable when it resolves; peers get it when they are next connected.
    */
   async update(address: SiteAddress): Promise<boolean> {
     checkAddress(address);

@@ -128,13 +128,6 @@ export class PeerBook {
     });
   }
 
-  /** ERR_PEER_UNKNOWN when there is no such peer. */
-  setRights(siteId: SiteId, rights: readonly PeerRights[]): Promise<Peer> {
-    return this.#exclusively(() =>
-      this.#save({ ...stored(this.#mustGet(siteId)), rights: [...rights] }),
-    );
-  }
-
   /** Forgets a peer; false when there is none. Listeners end what is live. */
   remove(siteId: SiteId): Promise<boolean> {
     return this.#exclusively(async () => {

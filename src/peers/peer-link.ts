@@ -81,16 +81,6 @@ export class PeerLink {
     this.kick();
   }
 
-  /** Gives the peer the newest record of this site; nothing when it is not connected. */
-  async announce(): Promise<void> {
-    if (this.#state !== 'connected' || this.#session === undefined) return;
-    try {
-      await this.#exchangeRecords(this.#session);
-    } catch (error) {
-      this.#logger.debug('record not delivered', { reason: messageOf(error) });
-    }
-  }
-
   /** Ends the connection for good. */
   stop(): void {
     this.#stopped.abort();

@@ -78,11 +78,6 @@ export class PushClient {
     await this.#link(siteId).request(request, signal);
   }
 
-  /** Gives the record of this site to all connected peers; others get it when they connect. */
-  async announceRecord(): Promise<void> {
-    await Promise.all([...this.#links.values()].map((link) => link.announce()));
-  }
-
   /** Unreachable for a site that is no peer. */
   state(siteId: SiteId): LinkState {
     return this.#links.get(siteId)?.state ?? 'unreachable';

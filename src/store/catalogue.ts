@@ -14,9 +14,7 @@ import {
   packRow,
   peerRow,
   receiptRow,
-  sessionRow,
   snapshotRow,
-  transferRow,
 } from './rows.ts';
 import type {
   DatasetRow,
@@ -27,9 +25,7 @@ import type {
   PackRow,
   PeerRow,
   ReceiptRow,
-  SessionRow,
   SnapshotRow,
-  TransferRow,
 } from './rows.ts';
 
 const SCHEMA_KEY = 'schema';
@@ -152,8 +148,6 @@ export class Catalogue {
   readonly packs: Table<PackRow>;
   readonly receipts: Table<ReceiptRow>;
   readonly outbox: Table<OutboxRow>;
-  readonly transfers: Table<TransferRow>;
-  readonly sessions: Table<SessionRow>;
 
   private constructor(level: Level) {
     this.#level = level;
@@ -166,8 +160,6 @@ export class Catalogue {
     this.packs = new Table(level, 'pack', packRow);
     this.receipts = new Table(level, 'receipt', receiptRow);
     this.outbox = new Table(level, 'outbox', outboxRow);
-    this.transfers = new Table(level, 'transfer', transferRow);
-    this.sessions = new Table(level, 'session', sessionRow);
   }
 
   /**

@@ -15,7 +15,6 @@ const FOLDERS = {
   identity: 'identity',
   catalogue: 'catalogue',
   packs: 'packs',
-  staging: 'staging',
   manifests: 'manifests',
   datasets: 'datasets',
   core: 'core',
@@ -29,7 +28,6 @@ export class Home {
   readonly identityFolder: string;
   readonly catalogueFolder: string;
   readonly packsFolder: string;
-  readonly stagingFolder: string;
   readonly manifestsFolder: string;
   readonly datasetsFolder: string;
   readonly coreFolder: string;
@@ -42,7 +40,6 @@ export class Home {
     this.identityFolder = join(root, FOLDERS.identity);
     this.catalogueFolder = join(root, FOLDERS.catalogue);
     this.packsFolder = join(root, FOLDERS.packs);
-    this.stagingFolder = join(root, FOLDERS.staging);
     this.manifestsFolder = join(root, FOLDERS.manifests);
     this.datasetsFolder = join(root, FOLDERS.datasets);
     this.coreFolder = join(root, FOLDERS.core);

@@ -42,12 +42,6 @@ export class ManifestStore {
     return readBounded(this.#path(snapshotId, 'body'), MANIFEST_BODY_SIZE_MAX, this.#disk);
   }
 
-  /** Forgets a body; absent is fine. */
-  async removeBody(snapshotId: SnapshotId): Promise<void> {
-    await this.#disk.remove(this.#path(snapshotId, 'body'));
-    await this.#disk.syncFolder(this.#folder);
-  }
-
   /** Removes what interrupted writes left; for the start of a daemon. */
   sweep(): Promise<void> {
     return sweepTemporary(this.#folder, this.#disk);

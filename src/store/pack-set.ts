@@ -18,16 +18,6 @@ import type { PackStore } from './pack-store.ts';
 import type { SealedPack } from './pack-writer.ts';
 import { NumberColumn } from './number-column.ts';
 
-/** Where a chunk lies. */
-export interface ChunkLocation {
-  readonly packId: PackId;
-  readonly path: string;
-  readonly entry: FrameEntry;
-  /** Half-open range in the raw bytes of the frame. */
-  readonly start: number;
-  readonly end: number;
-}
-
 interface OpenPack {
   readonly packId: PackId;
   readonly path: string;
@@ -75,7 +65,9 @@ export class PackSet {
   /** Reads and verifies a pack's trailer and adds its chunks. Errors as readTrailer. */
   async add(packId: PackId, descriptor: PackDescriptor): Promise<void> {
     if (this.#packIds.has(packId)) return;
-    this.#addEntries(packId, await readTrailer(this.#packs, { packId, descriptor }, this.#secrets));
+    const entries = await readTrailer(this.#packs, { packId, descriptor }, this.#secrets);
+    // Another call may have added it meanwhile.
+    if (!this.#packIds.has(packId)) this.#addEntries(packId, entries);
   }
 
   /** Adds a pack that this process has just written. */
@@ -86,15 +78,6 @@ export class PackSet {
   /** True when a pack of the set holds the chunk with the id at ids[offset..offset+32). */
   has(ids: Buffer, offset = 0): boolean {
     return this.#ids.has(ids, offset);
-  }
-
-  /** Where the chunk lies, undefined when it is in no pack of the set. */
-  locate(id: ChunkId): ChunkLocation | undefined {
-    const number = this.#ids.find(id);
-    if (number < 0) return undefined;
-    const { pack, frameIndex, start, end } = this.#place(number);
-    const { packId, path, table } = pack;
-    return { packId, path, entry: table.entry(frameIndex), start, end };
   }
 
   /**

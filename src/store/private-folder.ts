@@ -32,11 +32,6 @@ export class PrivateFolder {
     await writeAtomic(path, bytes, { mode: 0o600, disk: this.#disk });
   }
 
-  /** Removes the file; absent is fine. */
-  async remove(name: string): Promise<void> {
-    await this.#disk.remove(this.#path(name));
-  }
-
   /** Removes what an interrupted write left. */
   sweep(): Promise<void> {
     return sweepTemporary(this.#folder, this.#disk);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What each table of the catalogue holds. Keys are ids in hex, joined by '/' where one is not
 // enough.
-import type { DatasetId, PackId, SiteId, SnapshotId } from '../dataset/ids.ts';
+import type { DatasetId, SiteId, SnapshotId } from '../dataset/ids.ts';
 import { bytes, count, flag, hex64, list, nullable, oneOf, record, text } from './row.ts';
 import type { ValueOf } from './row.ts';
 
 const siteId = hex64<SiteId>();
 const datasetId = hex64<DatasetId>();
 const snapshotId = hex64<SnapshotId>();
-const packId = hex64<PackId>();
 
 /** Key: site id. The site record is the envelope as received. */
 export const peerRow = record({
@@ -104,27 +103,3 @@ export type OutboxRow = ValueOf<typeof outboxRow>;
 /** Key: data set id / snapshot id. A signed header that contradicts the chain, kept as proof. */
 export const forkRow = record({ header: bytes, peer: siteId, foundMs: count });
 export type ForkRow = ValueOf<typeof forkRow>;
-
-/** Key: data set id / snapshot id. A follower's work on a snapshot. */
-export const transferRow = record({
-  datasetId,
-  snapshotId,
-  stage: oneOf('planning', 'fetching', 'recomposing', 'switching', 'done'),
-  packsWanted: count,
-  bytesWanted: count,
-  startedMs: count,
-  endedMs: nullable(count),
-});
-export type TransferRow = ValueOf<typeof transferRow>;
-
-/**
- * Key: session name. The journal of a publish: its sealed packs are kept and used again on resume.
- */
-export const sessionRow = record({
-  datasetId,
-  folder: text,
-  parent: nullable(snapshotId),
-  packs: list(packId),
-  startedMs: count,
-});
-export type SessionRow = ValueOf<typeof sessionRow>;

@@ -136,6 +136,13 @@ export class PeerSite {
     await this.server.start();
   }
 
+  /** Ends all links and makes new ones. */
+  restartClient(): void {
+    this.client.stop();
+    this.client = this.#newClient();
+    this.client.start();
+  }
+
   newOutbox(source: ManifestSource): Outbox {
     return new Outbox({
       store: this.outboxTable,

@@ -287,7 +287,8 @@ test('a site that moved tells its peers, and is reached at its new address', asy
   Object.assign(a, { listenPort: moved.listenPort });
   await a.restartServer();
   await a.identity.update({ ...a.identity.record, port: a.listenPort });
-  await a.client.announceRecord();
+  a.restartClient();
+  await linkState(a, b.siteId, 'connected');
   assert.equal(b.peers.get(a.siteId)?.record.port, a.listenPort);
   await linkState(b, a.siteId, 'connected');
 });

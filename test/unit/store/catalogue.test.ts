@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import { Catalogue } from '../../../src/store/catalogue.ts';
-import type { HeadRow, SessionRow } from '../../../src/store/rows.ts';
+import type { HeadRow, ReceiptRow } from '../../../src/store/rows.ts';
 import { DATASET_ID, OTHER_SITE_ID, SITE_ID, SNAPSHOT_ID } from '../../support/samples.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const SESSION: SessionRow = {
-  datasetId: DATASET_ID,
-  folder: '/data/run42',
-  parent: null,
-  packs: [],
-  startedMs: 3,
+const RECEIPT: ReceiptRow = {
+  snapshotId: SNAPSHOT_ID,
+  siteId: SITE_ID,
+  state: 'visible',
+  receipt: Buffer.from('signed'),
+  atMs: 3,
 };
 const HEAD: HeadRow = { snapshotId: SNAPSHOT_ID, epoch: 1, sequence: 7 };
 
@@ -44,13 +44,13 @@ test('tables do not see each other, and a prefix ends where it ends', async (con
     catalogue.heads.putOp('a/1', HEAD),
     catalogue.heads.putOp('a/2', HEAD),
     catalogue.heads.putOp('ab/1', HEAD),
-    catalogue.sessions.putOp('a/1', SESSION),
+    catalogue.receipts.putOp('a/1', RECEIPT),
   ]);
   const keys = async (prefix?: string): Promise<string[]> =>
     (await catalogue.heads.entries(prefix)).map(({ key }) => key);
   assert.deepEqual(await keys(), ['a/1', 'a/2', 'ab/1']);
   assert.deepEqual(await keys('a/'), ['a/1', 'a/2']);
-  assert.equal((await catalogue.sessions.entries()).length, 1);
+  assert.equal((await catalogue.receipts.entries()).length, 1);
   await catalogue.write([catalogue.heads.removeOp('a/1'), catalogue.heads.removeOp('none')]);
   assert.deepEqual(await keys(), ['a/2', 'ab/1']);
   assert.throws(() => catalogue.heads.putOp('', HEAD), { code: 'ERR_ARGUMENT_INVALID' });

@@ -13,7 +13,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Home } from '../../../src/store/home.ts';
 import { PrivateFolder } from '../../../src/store/private-folder.ts';
-import { Staging } from '../../../src/store/staging.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 test('a new home is for its owner only and opens again', async (context) => {
@@ -21,7 +20,7 @@ test('a new home is for its owner only and opens again', async (context) => {
   const made = await Home.create(path);
   const opened = await Home.open(path);
   assert.deepEqual(opened, made);
-  for (const folder of [made.root, made.identityFolder, made.packsFolder, made.stagingFolder]) {
+  for (const folder of [made.root, made.identityFolder, made.packsFolder]) {
     assert.equal(statSync(folder).mode & 0o777, 0o700, folder);
   }
   await assert.rejects(Home.create(path), { code: 'ERR_HOME_EXISTS' });
@@ -81,19 +80,4 @@ test('private files are 0600, replaced as a whole, and named without paths', asy
       code: 'ERR_ARGUMENT_INVALID',
     });
   }
-  await files.remove('key');
-  assert.equal(await files.read('key'), undefined);
-});
-
-test('staging folders survive a restart only when they are claimed', async (context) => {
-  const staging = new Staging(temporaryFolder(context));
-  for (const name of ['publish-1', 'publish-2', 'follow-1']) {
-    writeFileSync(join(await staging.folder(name), 'data'), name);
-  }
-  await staging.sweep(new Set(['publish-2']));
-  assert.deepEqual(await staging.list(), ['publish-2']);
-  await staging.remove('publish-2');
-  await staging.remove('publish-2');
-  assert.deepEqual(await staging.list(), []);
-  await assert.rejects(staging.folder('../x'), { code: 'ERR_ARGUMENT_INVALID' });
 });

@@ -49,8 +49,7 @@ test('a sealed pack lies under its id and gives its chunks back', async (context
   assert.equal(decodeFooter(file.subarray(-32)).trailerOffset, descriptor.trailerOffset);
 
   const set = new PackSet(packs, { secrets: SECRETS });
-  await set.add(packId, descriptor);
-  await set.add(packId, descriptor);
+  await Promise.all([set.add(packId, descriptor), set.add(packId, descriptor)]);
   assert.equal(set.chunkCount, chunks.length);
   const wanted = [3, 0, 2, 2, 1].map((index) => chunks[index]);
   const read = await set.readChunks(wanted.map((chunk) => chunk?.id ?? Buffer.alloc(32)));
@@ -265,7 +264,6 @@ test('what is not here is missing, not corrupt', async (context) => {
   const set = new PackSet(packs, { secrets: SECRETS });
   await set.add(packId, descriptor);
   await assert.rejects(set.readChunks([Buffer.alloc(32)]), { code: 'ERR_CHUNK_MISSING' });
-  assert.equal(set.locate(Buffer.alloc(32)), undefined);
   await packs.remove(packId);
   await packs.remove(packId);
   const id = chunks[0]?.id ?? Buffer.alloc(32);
