@@ -130,7 +130,7 @@ function findRoute(
 
 /** Writes the answer. A request body that is not read to its end is cut off, not waited for. */
 function send(stream: ServerHttp2Stream, status: number, reply: Reply): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (stream.destroyed || stream.closed || stream.headersSent) return;
   const body = Buffer.from(JSON.stringify(reply), 'utf8');
   stream.respond({
     ':status': status,
