@@ -131,7 +131,7 @@ test('another TLS key than the record names is refused by both sides', async (co
   await assertServes(context, server);
 });
 
-test('no TLS session is resumed, so a removed peer cannot come back by an old one', async (context) => {
+test('no TLS session is resumed: a removed peer cannot come back by one', async (context) => {
   const server = await listening(context);
   const peer = await PeerSite.create(context, { name: 'peer' });
   await introduce(peer, server);
