@@ -6,7 +6,6 @@
 #include "batch_binding.h"
 #include "chunk_binding.h"
 #include "core_host.h"
-#include "core_host.h"
 #include "file_binding.h"
 #include "frame_binding.h"
 #include "hash_binding.h"

@@ -15,38 +15,27 @@ namespace {
 
 class CutTask final : public Task {
  public:
-  CutTask(Chunker chunker, const SecretKey& idKey, const Napi::Value& buffers, bool isLast)
+  CutTask(Chunker chunker, const SecretKey& idKey, const Napi::Value& buffer, bool isLast)
       : chunker_(chunker),
         idKey_(idKey),
-        bytes_(bytesOfEach(buffers)),
-        pin_(pin(buffers)),
+        bytes_(bytesOf(buffer)),
+        pin_(pin(buffer)),
         isLast_(isLast) {}
 
   void run() override {
     HmacSha256 namer(idKey_);
-    results_.reserve(bytes_.size());
-    for (const ByteView bytes : bytes_) {
-      results_.push_back(
-          nameChunks(namer, bytes.data, chunker_.cut(bytes.data, bytes.size, isLast_)));
-    }
+    chunks_ = nameChunks(namer, bytes_.data, chunker_.cut(bytes_.data, bytes_.size, isLast_));
   }
 
-  Napi::Value result(Napi::Env env) override {
-    Napi::Array array = Napi::Array::New(env, results_.size());
-    for (size_t i = 0; i < results_.size(); ++i) {
-      const Napi::HandleScope scope(env);
-      array.Set(static_cast<uint32_t>(i), chunksToObject(env, std::move(results_[i])));
-    }
-    return array;
-  }
+  Napi::Value result(Napi::Env env) override { return chunksToObject(env, std::move(chunks_)); }
 
  private:
   Chunker chunker_;
   SecretKey idKey_;
-  std::vector<ByteView> bytes_;
+  ByteView bytes_;
   Pin pin_;
   bool isLast_;
-  std::vector<NamedChunks> results_;
+  NamedChunks chunks_;
 };
 
 class NameTask final : public Task {
@@ -72,9 +61,8 @@ class NameTask final : public Task {
   std::vector<uint8_t> ids_;
 };
 
-/// cutAndName(gearKey, idKey, average, buffers[], isLast) => Promise<{lengths, ids, consumed}[]>,
-/// one for each buffer; every buffer is a stream of its own.
-Napi::Value cutAndNameEach(const Napi::CallbackInfo& info) {
+/// cutAndName(gearKey, idKey, average, buffer, isLast) => Promise<{lengths, ids, consumed}>
+Napi::Value cutAndName(const Napi::CallbackInfo& info) {
   return startTask(info.Env(),
                    std::make_unique<CutTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
                                              keyOf(info[1]), info[3], info[4].ToBoolean().Value()));
@@ -88,7 +76,7 @@ Napi::Value nameEach(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void initChunk(Napi::Env env, Napi::Object exports) {
-  exports.Set("cutAndName", Napi::Function::New<cutAndNameEach>(env, "cutAndName"));
+  exports.Set("cutAndName", Napi::Function::New<cutAndName>(env, "cutAndName"));
   exports.Set("nameChunks", Napi::Function::New<nameEach>(env, "nameChunks"));
 }
 

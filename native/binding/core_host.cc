@@ -59,11 +59,11 @@ CoreLibrary load(const Napi::CallbackInfo& info) {
 class CoreHost final : public Napi::ObjectWrap<CoreHost> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "CoreHost",
-                       {InstanceMethod<&CoreHost::run>("run"),
-                        InstanceMethod<&CoreHost::request>("request"),
-                        InstanceMethod<&CoreHost::setListener>("onEvent"),
-                        InstanceMethod<&CoreHost::stop>("stop")});
+    return DefineClass(
+        env, "CoreHost",
+        {InstanceMethod<&CoreHost::run>("run"), InstanceMethod<&CoreHost::request>("request"),
+         InstanceMethod<&CoreHost::setListener>("onEvent"),
+         InstanceMethod<&CoreHost::stop>("stop")});
   }
 
   explicit CoreHost(const Napi::CallbackInfo& info)

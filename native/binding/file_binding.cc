@@ -96,18 +96,6 @@ class OpenBeneathTask final : public Task {
   FileDescriptor file_;
 };
 
-class DataRangesTask final : public Task {
- public:
-  DataRangesTask(int fd, uint64_t size) : fd_(fd), size_(size) {}
-  void run() override { ranges_ = dataRanges(fd_, size_); }
-  Napi::Value result(Napi::Env env) override { return rangesToArray(env, ranges_); }
-
- private:
-  int fd_;
-  uint64_t size_;
-  std::vector<ByteRange> ranges_;
-};
-
 class AllocateTask final : public Task {
  public:
   AllocateTask(int fd, uint64_t size) : fd_(fd), size_(size) {}
@@ -155,11 +143,6 @@ Napi::Value startOpenBeneath(const Napi::CallbackInfo& info) {
                                                                  fdOf(info[2]), u32Of(info[3])));
 }
 
-/// dataRanges(fd, size) => Promise<{start, end}[]>
-Napi::Value startDataRanges(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<DataRangesTask>(fdOf(info[0]), sizeOf(info[1])));
-}
-
 /// allocate(fd, size) => Promise<void>
 Napi::Value startAllocate(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<AllocateTask>(fdOf(info[0]), sizeOf(info[1])));
@@ -180,7 +163,6 @@ Napi::Value startRemoveTree(const Napi::CallbackInfo& info) {
 void initFile(Napi::Env env, Napi::Object exports) {
   exports.Set("readFolder", Napi::Function::New<startReadFolder>(env, "readFolder"));
   exports.Set("openBeneath", Napi::Function::New<startOpenBeneath>(env, "openBeneath"));
-  exports.Set("dataRanges", Napi::Function::New<startDataRanges>(env, "dataRanges"));
   exports.Set("allocate", Napi::Function::New<startAllocate>(env, "allocate"));
   exports.Set("syncFileSystem", Napi::Function::New<startSyncFileSystem>(env, "syncFileSystem"));
   exports.Set("removeTreeSlice", Napi::Function::New<startRemoveTree>(env, "removeTreeSlice"));

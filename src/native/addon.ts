@@ -110,9 +110,9 @@ export interface NativeAddon {
     gearKey: Buffer,
     idKey: Buffer,
     average: number,
-    buffers: readonly Buffer[],
+    bytes: Buffer,
     isLast: boolean,
-  ): Promise<CutChunks[]>;
+  ): Promise<CutChunks>;
   nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Promise<Buffer>;
   encodeFrames(
     encKey: Buffer,
@@ -137,7 +137,6 @@ export interface NativeAddon {
   readAndName(idKey: Buffer, pieces: readonly object[]): Promise<{ pieces: NativePiece[] }>;
   runFileBatch(root: Buffer, fromRoot: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
-  dataRanges(fd: number, size: number): Promise<ByteRange[]>;
   allocate(fd: number, size: number): Promise<void>;
   syncFileSystem(path: Buffer): Promise<void>;
   removeTreeSlice(path: Buffer, entriesMax: number): Promise<boolean>;

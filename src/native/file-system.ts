@@ -2,14 +2,6 @@
 // System calls that node:fs lacks. All reject with errors like those of node:fs.
 import { nativeAddon, settled } from './addon.ts';
 import { checkDescriptor, checkPath, checkSize } from './argument-checks.ts';
-import { holesBetween, type Hole } from './folder.ts';
-
-/** The holes of an open file of `size` bytes. Moves its file position. */
-export async function fileHoles(fd: number, size: number): Promise<Hole[]> {
-  checkDescriptor('fd', fd);
-  checkSize('size', size);
-  return holesBetween(await settled(nativeAddon().dataRanges(fd, size)), size);
-}
 
 /**
  * Reserves disk blocks for the first `size` bytes of an open file and makes it at least so long:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads folders with all that a recipe records of their entries. Names are raw bytes.
+// Reads a tree with all that a recipe records of its entries. Paths are raw bytes.
 import { ReplicationError, errnoOf } from '../base/errors.ts';
 import { TREE_ENTRIES_MAX } from '../base/limits.ts';
 import {
@@ -21,8 +21,9 @@ export interface Hole {
   readonly length: number;
 }
 
-export interface FolderEntry {
-  readonly name: Buffer;
+export interface TreeEntry {
+  /** Relative to the root, which itself has the empty path. */
+  readonly path: Buffer;
   /** Errno name of what could not be read: the entry itself (`stat` absent then), the target of a
    * symbolic link, or the extended attributes. */
   readonly error?: string;
@@ -46,38 +47,6 @@ export function holesBetween(ranges: readonly ByteRange[], size: number): Hole[]
   return holes;
 }
 
-function folderEntry(native: NativeFolderEntry): FolderEntry {
-  const { name, statError } = native;
-  if (statError !== 0) {
-    return { name, error: errnoName(statError) ?? 'UNKNOWN', attributes: [], holes: [] };
-  }
-  const stat = entryStat(native);
-  const error = errnoName(native.targetError) ?? errnoName(native.attributesError);
-  return {
-    name,
-    ...(error === undefined ? {} : { error }),
-    stat,
-    ...(stat.type === 'symlink' ? { target: native.target } : {}),
-    attributes: native.attributes,
-    holes: native.dataRanges.length === 0 ? [] : holesBetween(native.dataRanges, stat.size),
-  };
-}
-
-/**
- * The entries of a folder, sorted by the bytes of their names, without "." and "..". No link is
- * followed. Rejects with node:fs errors, and ERR_LIMIT_EXCEEDED above 4,194,304 entries.
- */
-export async function readFolder(path: Buffer): Promise<FolderEntry[]> {
-  checkPath('path', path);
-  const [, ...entries] = await settled(nativeAddon().readFolder(path));
-  return entries.map(folderEntry);
-}
-
-export interface TreeEntry extends Omit<FolderEntry, 'name'> {
-  /** Relative to the root, which itself has the empty path. */
-  readonly path: Buffer;
-}
-
 const NO_PATH = Buffer.alloc(0);
 const SLASH = Buffer.from('/');
 // Folders read at once: as many as libuv has threads would keep others waiting.
@@ -98,8 +67,21 @@ function join(folder: Buffer, name: Buffer): Buffer {
 }
 
 function treeEntry(folder: Buffer, native: NativeFolderEntry): TreeEntry {
-  const { name, ...rest } = folderEntry(native);
-  return { path: join(folder, name), ...rest };
+  const path = join(folder, native.name);
+  if (native.statError !== 0) {
+    const error = errnoName(native.statError) ?? 'UNKNOWN';
+    return { path, error, attributes: [], holes: [] };
+  }
+  const stat = entryStat(native);
+  const error = errnoName(native.targetError) ?? errnoName(native.attributesError);
+  return {
+    path,
+    ...(error === undefined ? {} : { error }),
+    stat,
+    ...(stat.type === 'symlink' ? { target: native.target } : {}),
+    attributes: native.attributes,
+    holes: native.dataRanges.length === 0 ? [] : holesBetween(native.dataRanges, stat.size),
+  };
 }
 
 /** Entries of one folder of the tree; a failure to read it belongs to the folder's own entry. */
@@ -123,21 +105,26 @@ export async function readTree(root: Buffer, signal?: AbortSignal): Promise<Tree
   checkPath('root', root);
   const top = await settled(nativeAddon().readFolder(root));
   const entries = top.map((entry) => treeEntry(NO_PATH, entry));
-  const isFolder = ({ stat }: TreeEntry): boolean => stat?.type === 'folder';
-  const waiting = entries.slice(1).filter(isFolder);
+  const isFolder = (index: number): boolean => entries[index]?.stat?.type === 'folder';
+  const waiting = [...entries.keys()].slice(1).filter(isFolder);
   while (waiting.length > 0) {
     signal?.throwIfAborted();
     const folders = waiting.splice(-FOLDERS_AT_ONCE);
-    const levels = await Promise.all(folders.map((folder) => readLevel(root, folder)));
-    for (const [index, level] of levels.entries()) {
-      if (typeof level === 'string') {
-        const folder = folders[index];
-        if (folder !== undefined) entries[entries.indexOf(folder)] = { ...folder, error: level };
-        continue;
-      }
-      for (const entry of level) entries.push(entry);
-      for (const entry of level) if (isFolder(entry)) waiting.push(entry);
-    }
+    await Promise.all(
+      folders.map(async (index) => {
+        const folder = entries[index];
+        if (folder === undefined) return;
+        const level = await readLevel(root, folder);
+        if (typeof level === 'string') {
+          entries[index] = { ...folder, error: level };
+          return;
+        }
+        for (const entry of level) {
+          entries.push(entry);
+          if (isFolder(entries.length - 1)) waiting.push(entries.length - 1);
+        }
+      }),
+    );
     checkTreeSize(entries.length);
   }
   return entries.sort((a, b) => Buffer.compare(a.path, b.path));

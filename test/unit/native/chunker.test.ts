@@ -2,14 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../../src/base/errors.ts';
-import {
-  Chunker,
-  cutAndName,
-  cutAndNameMany,
-  nameChunk,
-  nameChunks,
-  type ChunkKeys,
-} from '../../../src/native/chunker.ts';
+import { cutAndName, nameChunks, type ChunkKeys } from '../../../src/native/chunker.ts';
 import { referenceCut, referenceId } from '../../support/chunker-reference.ts';
 import { readJsonFixture } from '../../support/fixture.ts';
 import { testBytes } from '../../support/test-bytes.ts';
@@ -46,40 +39,10 @@ test('the boundaries of the frozen vector stay where they are', async () => {
   }
 });
 
-test('a stream given in pieces has the chunks of the whole', async () => {
-  const data = testBytes(150_000, 4);
-  const whole = await cutAndName(KEYS, data, true);
-  const chunker = new Chunker(KEYS);
-  for (let round = 0; round < 2; round++) {
-    const chunks = [];
-    for (let start = 0; start < data.length; start += 7001) {
-      chunks.push(...(await chunker.push(data.subarray(start, start + 7001))));
-    }
-    chunks.push(...(await chunker.finish()));
-    assert.deepEqual(
-      chunks.map(({ bytes }) => bytes.length),
-      [...whole.lengths],
-    );
-    assert.deepEqual(Buffer.concat(chunks.map(({ bytes }) => bytes)), data);
-    assert.deepEqual(Buffer.concat(chunks.map(({ id }) => id)), whole.ids);
-  }
-});
-
-test('many small files in one call are each a stream of its own', async () => {
-  const files = [0, 1, 1023, 1024, 5000, 40_000].map((size) => testBytes(size, size));
-  const results = await cutAndNameMany(KEYS, files);
-  assert.equal(results.length, files.length);
-  for (const [index, file] of files.entries()) {
-    assert.deepEqual(results[index], await cutAndName(KEYS, file, true));
-  }
-  assert.equal(results[0]?.lengths.length, 0);
-});
-
-test('chunks are named alone and in batches', async () => {
+test('chunks are named in batches', async () => {
   const chunks = [Buffer.alloc(0), Buffer.from('a'), testBytes(100_000)];
   const expected = chunks.map((chunk) => referenceId(KEYS.idKey, chunk));
   assert.deepEqual(await nameChunks(KEYS.idKey, chunks), Buffer.concat(expected));
-  assert.deepEqual(await nameChunk(KEYS.idKey, Buffer.from('a')), expected[1]);
   assert.deepEqual(await nameChunks(KEYS.idKey, []), Buffer.alloc(0));
 });
 
@@ -92,6 +55,6 @@ test('arguments are checked before the addon sees them', async () => {
   await assert.rejects(cutAndName({ ...KEYS, gearKey: Buffer.alloc(31) }, data, true), refused);
   await assert.rejects(cutAndName({ ...KEYS, idKey: Buffer.alloc(33) }, data, true), refused);
   await assert.rejects(cutAndName(KEYS, 'text' as unknown as Buffer, true), refused);
-  await assert.rejects(cutAndNameMany(KEYS, [data, {} as Buffer]), refused);
   await assert.rejects(nameChunks(KEYS.idKey, {} as Buffer[]), refused);
+  await assert.rejects(nameChunks(KEYS.idKey, [data, {} as Buffer]), refused);
 });

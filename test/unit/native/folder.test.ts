@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { link, lstat, mkdir, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { holesBetween, readFolder, readTree } from '../../../src/native/folder.ts';
+import { holesBetween, readTree } from '../../../src/native/folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 test('entries have what lstat says of them, under their raw names', async (t) => {
@@ -17,9 +17,9 @@ test('entries have what lstat says of them, under their raw names', async (t) =>
   execFileSync('mkfifo', [join(folder, 'pipe')]);
   const odd = Buffer.from([0x61, 0xff, 0x0a, 0x62]);
   await writeFile(Buffer.concat([Buffer.from(`${folder}/`), odd]), '');
-  const entries = await readFolder(Buffer.from(folder));
+  const [, ...entries] = await readTree(Buffer.from(folder));
   assert.deepEqual(
-    entries.map(({ name, stat }) => [name.toString('latin1'), stat?.type]),
+    entries.map(({ path, stat }) => [path.toString('latin1'), stat?.type]),
     [
       ['a\xff\nb', 'file'],
       ['file', 'file'],
@@ -88,7 +88,7 @@ test('a sparse file is listed with its holes', async (t) => {
   const path = join(folder, 'sparse');
   await writeFile(path, 'data');
   await truncate(path, 8 * 1024 * 1024);
-  const [entry] = await readFolder(Buffer.from(folder));
+  const [, entry] = await readTree(Buffer.from(folder));
   const [hole] = entry?.holes ?? [];
   assert(hole !== undefined && hole.offset > 0 && hole.offset % 4096 === 0);
   assert.equal(hole.offset + hole.length, 8 * 1024 * 1024);
