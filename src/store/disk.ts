@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The few calls that make a file durable, as an interface, so that fault tests can fail each in turn.
+// The few calls that make a file durable, as an interface, so that fault tests can fail each one.
 // Every error names its path (ERR_STORAGE_FAILED, ERR_SPACE_SHORT).
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
