@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { link, lstat, mkdir, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { removeTree } from '../../../src/native/file-system.ts';
 import { holesBetween, readTree } from '../../../src/native/folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -62,6 +63,28 @@ test('a whole tree is listed in the order of its paths, the root first', async (
   assert.equal(entries[0]?.stat?.type, 'folder');
   await assert.rejects(readTree(Buffer.from(join(folder, 'absent'))), { code: 'ENOENT' });
   await assert.rejects(readTree(Buffer.from(folder), AbortSignal.abort()), { name: 'AbortError' });
+});
+
+test('a folder that cannot be read is listed with its error', async (t) => {
+  const folder = temporaryFolder(t);
+  const home = process.cwd();
+  // Deeper than PATH_MAX, which only relative paths reach; removeTree() does too.
+  process.chdir(folder);
+  try {
+    for (let depth = 0; depth < 25; depth++) {
+      await mkdir('d'.repeat(200));
+      process.chdir('d'.repeat(200));
+    }
+  } finally {
+    process.chdir(home);
+  }
+  const entries = await readTree(Buffer.from(folder));
+  await removeTree(Buffer.from(join(folder, 'd'.repeat(200))));
+  const last = entries.pop();
+  assert.equal(last?.error, 'ENAMETOOLONG');
+  assert.equal(last.stat?.type, 'folder');
+  assert(entries.every(({ error }) => error === undefined));
+  assert.deepEqual(await readdir(folder), []);
 });
 
 test('holes are what lies between the data', () => {
