@@ -28,8 +28,8 @@ export interface TestCore {
   readonly folder: string;
   readonly events: EventLog;
   /** kill -9 of the process that runs the core; in external mode the admin starts it again. */
-  kill(): Promise<void>;
-  stop(): Promise<void>;
+  readonly kill: () => Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Loopback addresses that tests in other processes do not use. */
@@ -107,11 +107,15 @@ export class EventLog {
   }
 }
 
-/** Starts a core in that mode; `root` is an empty folder of its own. */
+/**
+ * Starts a core in that mode; `root` is a folder of its own. `ecPort` is for programs of aMule, its
+ * password is in root/core/ec-password.
+ */
 export async function startTestCore(
   mode: CoreMode,
   root: string,
   address: string,
+  ecPort?: number,
 ): Promise<TestCore> {
   const folder = join(root, 'files');
   const logPath = join(root, 'core.log');
@@ -123,11 +127,12 @@ export async function startTestCore(
   const transport = ((): CoreTransport => {
     if (admin !== undefined) return new ExternalTransport(components, admin.connection);
     if (mode === 'managed') {
-      const program = coreFile('amuled');
-      return new ManagedTransport(components, { folder: coreFolder, program, logPath, ecPort: 0 });
+      const own = { folder: coreFolder, program: coreFile('amuled'), logPath };
+      return new ManagedTransport(components, { ...own, ecPort: ecPort ?? 0 });
     }
-    const library = coreFile('libmulecore.so');
-    return new EmbeddedTransport(components, { folder: coreFolder, library, logPath });
+    const own = { folder: coreFolder, library: coreFile('libmulecore.so'), logPath };
+    const ec = ecPort === undefined ? {} : { ecPort };
+    return new EmbeddedTransport(components, { ...own, ...ec });
   })();
   const core = new ControlCore({ transport, ...components });
   await core.start(AbortSignal.timeout(EVENT_TIMEOUT_MS));
@@ -147,7 +152,8 @@ export async function startTestCore(
   };
 }
 
-async function recordedPid(coreFolder: string): Promise<number> {
+/** Of the process that runs the core; rejects when none is recorded. */
+export async function recordedPid(coreFolder: string): Promise<number> {
   return Number.parseInt(await readFile(join(coreFolder, 'process'), 'latin1'), 10);
 }
 
