@@ -59,7 +59,7 @@ export class Follower {
     this.#wake?.abort();
   }
 
-  /** Packs that the newest snapshot needed, complete by now or not. */
+  /** Packs that the newest snapshot in work needed beside those of the one before. */
   get wanted(): readonly WantedPack[] {
     return this.#wanted;
   }

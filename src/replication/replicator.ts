@@ -23,7 +23,7 @@ import { RecipeCursor } from './recipe-cursor.ts';
 import { readRecipe } from './recipe-reader.ts';
 import { Recomposer, type PreviousTree } from './recomposer.ts';
 import { ReplicaFolder } from './replica-folder.ts';
-import { snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
+import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
 import { absolutePath } from './tree-scanner.ts';
 
 export interface ReplicatorComponents {
@@ -45,7 +45,7 @@ interface Init {
   /** Key of the row of `follow`. */
   readonly followKey: string;
   readonly onStage: (stage: 'planning' | 'fetching' | 'recomposing', percent: number) => void;
-  /** Called with the packs that must be fetched. */
+  /** Called with the packs that the visible snapshot does not have. */
   readonly onPlan: (packs: readonly WantedPack[]) => void;
 }
 
@@ -101,15 +101,16 @@ export class Replicator {
   async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
     const { clock, exchange } = this.#components;
     const { dataset, packsFolder, onPlan, onStage } = this.#init;
-    const wanted = await exchange.missing(
-      [...packs].map(([packId, descriptor]) => ({ packId, descriptor, dataset })),
-    );
-    onPlan(wanted);
-    const bytes = wanted.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    const all = [...packs].map(([packId, descriptor]) => ({ packId, descriptor, dataset }));
+    const before = await this.#previousPacks(row);
+    const added = all.filter(({ packId }) => !before.has(packId));
+    onPlan(added);
+    const fetchedBytes = sizeOfPacks(added.map(({ descriptor }) => descriptor));
+    const wanted = await exchange.missing(all);
+    const bytes = sizeOfPacks(wanted.map(({ descriptor }) => descriptor));
     const bytesHere = wanted.reduce((sum, pack) => sum + pack.bytesHere, 0);
     const now = clock.now();
     const fetchStartedMs = row.fetchStartedMs ?? now;
-    const fetchedBytes = row.fetchStartedMs === null ? bytes : row.fetchedBytes;
     await this.#update(row, { state: 'fetching', fetchedBytes, fetchStartedMs, failure: null });
     const space = await Reservation.take(packsFolder, bytes - bytesHere);
     try {
@@ -188,6 +189,11 @@ export class Replicator {
     const visible = await this.#init.folder.visible();
     if (visible === undefined || visible === row.snapshotId) return undefined;
     return this.#components.chain.find(this.#init.dataset.id, visible);
+  }
+
+  async #previousPacks(row: SnapshotRow): Promise<PackMap> {
+    const previous = await this.#previousRow(row);
+    return previous === undefined ? new Map() : this.#components.chain.packs(previous);
   }
 
   async #previousTree(

@@ -12,7 +12,7 @@ import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { followView, type FollowService } from './follow-service.ts';
 import type { PackExchange } from './pack-exchange.ts';
-import type { PackFetch, WantedPack } from './pack-fetch.ts';
+import { bitmapOf, type PackFetch, type WantedPack } from './pack-fetch.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import type {
   DatasetView,
@@ -243,21 +243,24 @@ export class SiteQueries {
   }
 
   async #transferView(live: LiveSite, pack: WantedPack): Promise<TransferView> {
-    const { chain } = this.#components;
+    const { catalogue, chain } = this.#components;
     const { descriptor, dataset, packId } = pack;
     const fileHash = descriptor.fileHash.toString('hex');
     const parts = partCount(descriptor.size);
     const fetch = live.exchange.fetches().find((each) => each.packId === packId);
-    const verified = fetch?.verified ?? PartBitmap.full(parts);
+    const row = await catalogue.packs.get(packId);
+    const isHere = row?.state === 'complete';
+    const known = isHere ? PartBitmap.full(parts) : bitmapOf(descriptor, row);
+    const verified = fetch?.verified ?? known ?? PartBitmap.empty(parts);
     const head = await chain.head(dataset.id);
     return {
       dataset: dataset.name,
       snapshotId: head?.snapshotId ?? '',
       packId,
       fileHash,
-      state: fetch === undefined ? 'complete' : stateOfFetch(fetch),
+      state: isHere ? 'complete' : stateOfFetch(fetch),
       size: descriptor.size,
-      bytesDone: fetch?.bytesDone ?? descriptor.size,
+      bytesDone: isHere ? descriptor.size : (fetch?.bytesDone ?? 0),
       partCount: parts,
       verifiedParts: verified.count,
       verified: verified.toHex(),
@@ -279,8 +282,8 @@ export class SiteQueries {
   }
 }
 
-function stateOfFetch(fetch: PackFetch): string {
-  return fetch.problem?.code ?? fetch.state?.state ?? 'waiting';
+function stateOfFetch(fetch: PackFetch | undefined): string {
+  return fetch?.problem?.code ?? fetch?.state?.state ?? 'waiting';
 }
 
 function stateOf(row: SnapshotRow): SnapshotView['state'] {

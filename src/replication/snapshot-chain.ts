@@ -25,7 +25,7 @@ export function snapshotKey(datasetId: DatasetId, snapshotId: SnapshotId): strin
 export class SnapshotChain {
   readonly #components: Components;
   /** Of the newest snapshot asked for, per data set: the next one only adds to it. */
-  readonly #packs = new Map<DatasetId, { snapshotId: SnapshotId; packs: PackMap }>();
+  readonly #packs = new Map<DatasetId, { row: SnapshotRow; packs: PackMap }>();
 
   constructor(components: Components) {
     this.#components = components;
@@ -77,7 +77,7 @@ export class SnapshotChain {
     let packs: PackMap = new Map();
     for (let next: SnapshotRow | undefined = row; next !== undefined;) {
       const cached = this.#packs.get(datasetId);
-      if (cached?.snapshotId === next.snapshotId) {
+      if (cached?.row.snapshotId === next.snapshotId) {
         packs = cached.packs;
         break;
       }
@@ -85,7 +85,10 @@ export class SnapshotChain {
       next = next.parent === null ? undefined : await this.snapshot(datasetId, next.parent);
     }
     for (const step of pending.reverse()) packs = extendPacks(packs, await this.body(step));
-    this.#packs.set(datasetId, { snapshotId: row.snapshotId, packs });
+    const newest = this.#packs.get(datasetId)?.row;
+    if (newest === undefined || newestFirst(row, newest) <= 0) {
+      this.#packs.set(datasetId, { row, packs });
+    }
     return packs;
   }
 }
