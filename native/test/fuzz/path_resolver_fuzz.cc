@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "check.h"
@@ -31,6 +32,8 @@ std::string makeRoot() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string kRoot = makeRoot();
+  static const int kRemovesRoot = std::atexit([] { std::filesystem::remove_all(kRoot); });
+  MULEPLEX_CHECK(kRemovesRoot == 0);
   static muleplex::PathResolver resolver(kRoot);
   // Letters that make paths; random bytes would hardly ever give a slash.
   static constexpr char kLetters[] = {'/', '.', 'a', 'b', 'l', '\0', '/', '.'};
