@@ -13,7 +13,10 @@ export class ChildLife {
   constructor(child: ChildProcess) {
     this.#child = child;
     this.ended = new Promise((resolve) => {
-      child.once('error', (error) => resolve(error.message));
+      // Also comes from a signal or message that cannot be sent, which ends nothing.
+      child.on('error', (error) => {
+        if (child.pid === undefined) resolve(error.message);
+      });
       child.once('exit', (code, signal) => {
         resolve(signal === null ? `exit status ${code ?? 0}` : `killed by ${signal}`);
       });

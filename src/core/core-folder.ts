@@ -38,13 +38,14 @@ export class CoreFolder {
 
   /**
    * Makes the folders, writes amule.conf, and takes away the lock of a core that was killed. No core
-   * may run here. Throws ERR_CORE_REFUSED when the eD2k port is taken, ERR_STORAGE_FAILED.
+   * may run here. Throws ERR_CORE_REFUSED when a port is taken, ERR_STORAGE_FAILED.
    */
   async prepare(
     ec: { readonly port: number; readonly password: string } | undefined,
   ): Promise<void> {
     const { address, port } = this.#init;
-    await assertPortFree(address, port);
+    await assertPortFree('eD2k', address, port);
+    if (ec !== undefined) await assertPortFree('external connections', EC_HOST, ec.port);
     const tempPath = join(this.path, 'Temp');
     const incomingPath = join(this.path, 'Incoming');
     try {
@@ -95,7 +96,7 @@ export async function freeEcPort(): Promise<number> {
   return bindOnce(EC_HOST, 0);
 }
 
-async function assertPortFree(address: string, port: number): Promise<void> {
+async function assertPortFree(use: string, address: string, port: number): Promise<void> {
   try {
     await bindOnce(address, port);
   } catch (error) {
@@ -103,7 +104,7 @@ async function assertPortFree(address: string, port: number): Promise<void> {
     const reason = errno === 'EADDRINUSE' ? 'is in use' : `cannot be used (${errno})`;
     throw new ReplicationError(
       'ERR_CORE_REFUSED',
-      `eD2k address ${address}:${port} ${reason}`,
+      `the address ${address}:${port} for ${use} ${reason}`,
       { address, port, reason: errno },
       error,
     );

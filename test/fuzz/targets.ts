@@ -3,6 +3,7 @@
 // input. Signed records get their mutated payload signed, so that the fuzzer reaches the fields.
 import assert from 'node:assert/strict';
 import { decodeBencode, encodeBencode } from '../../src/bytes/bencode.ts';
+import { readEvents } from '../../src/core/control-codec.ts';
 import { decodeAnnouncement, encodeAnnouncement } from '../../src/dataset/announcement.ts';
 import { decodeCommit, encodeCommit } from '../../src/dataset/commit.ts';
 import { decodeDescriptor, encodeDescriptor } from '../../src/dataset/descriptor.ts';
@@ -27,8 +28,12 @@ import { RecipeDecoder } from '../../src/dataset/recipe-decoder.ts';
 import { encodeRecipeEntry, RECIPE_HEADER } from '../../src/dataset/recipe.ts';
 import { decodeRevocation, encodeRevocation } from '../../src/dataset/revocation.ts';
 import { decodeSiteRecord, encodeSiteRecord } from '../../src/dataset/site-record.ts';
+import { FrameDecoder, encodeFrame } from '../../src/ec/framing.ts';
+import { decodePacket, encodePacket } from '../../src/ec/packet.ts';
+import { TagView } from '../../src/ec/tag-view.ts';
 import { parseEd2kLink } from '../../src/ed2k/link.ts';
 import { readJsonFixture } from '../support/fixture.ts';
+import { EC_PACKET } from '../support/ec-sample.ts';
 import { COMMIT } from '../support/golden-vectors.ts';
 import * as samples from '../support/samples.ts';
 
@@ -134,4 +139,18 @@ export const FUZZ_TARGETS: Readonly<Record<string, FuzzTarget>> = {
   footer: plain(encodeFooter(samples.FOOTER), decodeFooter, encodeFooter),
   recipe: recipe(),
   link: link(),
+  'ec-packet': plain(encodePacket(EC_PACKET), decodePacket, encodePacket),
+  'ec-packet-utf8': plain(
+    encodePacket(EC_PACKET, 'utf8'),
+    (bytes) => decodePacket(bytes, 'utf8'),
+    (packet) => encodePacket(packet, 'utf8'),
+  ),
+  'ec-frames': {
+    seeds: [false, true].map((utf8Numbers) => encodeFrame(EC_PACKET, { utf8Numbers })),
+    run: (bytes) => void [...new FrameDecoder({ payloadSizeMax: 100_000 }).push(bytes)],
+  },
+  'ec-events': {
+    seeds: [encodePacket(EC_PACKET)],
+    run: (bytes) => readEvents(TagView.of(decodePacket(bytes))),
+  },
 };

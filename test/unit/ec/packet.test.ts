@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from '../../../src/base/errors.ts';
 import { EC_TAG_DEPTH_MAX } from '../../../src/base/limits.ts';
+import { EC_OP } from '../../../src/ec/opcodes.ts';
 import { decodePacket, encodePacket } from '../../../src/ec/packet.ts';
 import type { NumberForm } from '../../../src/ec/packet.ts';
 import {
@@ -17,24 +18,12 @@ import {
 } from '../../../src/ec/tag.ts';
 import type { EcPacket, EcTag } from '../../../src/ec/tag.ts';
 import { TagView } from '../../../src/ec/tag-view.ts';
+import { EC_TAG } from '../../../src/ec/tags.ts';
 import { readUtf8Number, writeUtf8Number } from '../../../src/ec/utf8-number.ts';
 
-/** The login request that Debian's amulecmd 2.3.3 sends, without its transport header. */
+/** The login request of Debian's amulecmd 2.3.3 (captured), behind its 8-byte header. */
 const LOGIN = Buffer.from(
-  '02' +
-    '0003' +
-    '0200' +
-    '06' +
-    '00000009' +
-    '616d756c65636d6400' +
-    '0202' +
-    '06' +
-    '00000006' +
-    '322e332e3300' +
-    '0004' +
-    '03' +
-    '00000002' +
-    '0204',
+  '0205c8800609616d756c65636d6400c8820606322e332e330004030202041801001a0100',
   'hex',
 );
 
@@ -63,13 +52,14 @@ function malformed(action: () => unknown): void {
 
 describe('an EC packet', () => {
   it('is written as amulecmd writes it', () => {
-    const packet = decodePacket(LOGIN);
-    assert.equal(packet.opcode, 2);
+    const packet = decodePacket(LOGIN, 'utf8');
+    assert.equal(packet.opcode, EC_OP.AUTH_REQ);
     const view = TagView.of(packet);
-    assert.equal(view.need(0x100).text(), 'amulecmd');
-    assert.equal(view.need(0x101).text(), '2.3.3');
-    assert.equal(view.need(0x002).int(), 0x0204);
-    assert.deepEqual(encodePacket(packet), LOGIN);
+    assert.equal(view.need(EC_TAG.CLIENT_NAME).text(), 'amulecmd');
+    assert.equal(view.need(EC_TAG.CLIENT_VERSION).text(), '2.3.3');
+    assert.equal(view.need(EC_TAG.PROTOCOL_VERSION).int(), 0x0204);
+    assert.equal(view.need(EC_TAG.CAN_ZLIB).bytes().length, 0);
+    assert.deepEqual(encodePacket(packet, 'utf8'), LOGIN);
   });
 
   it('counts the children of children in its lengths as aMule does', () => {
@@ -112,7 +102,7 @@ describe('an EC packet', () => {
   });
 
   it('is refused with bytes left over, too many tags, and tags that lie too deep', () => {
-    malformed(() => decodePacket(Buffer.concat([LOGIN, Buffer.of(0)])));
+    malformed(() => decodePacket(Buffer.concat([LOGIN, Buffer.of(0)]), 'utf8'));
     malformed(() => decodePacket(Buffer.from('01ffff', 'hex')));
     let tag = emptyTag(1);
     for (let depth = 1; depth < EC_TAG_DEPTH_MAX; depth++) tag = emptyTag(1, [tag]);
