@@ -137,8 +137,8 @@ export const EC_TAG_DEPTH_MAX = 32;
 /** EC tags of a packet: 20,000 shared files with 20 tags each. */
 export const EC_TAG_COUNT_MAX = 500_000;
 /**
- * EC requests written before the oldest of them is answered. One: with more, aMule answers half as
- * many a second, and now and then drops the connection (a race in its socket layer).
+ * EC requests written before the oldest of them is answered. One: with more, a stock amuled answers
+ * half as many a second and now and then drops the connection; the patched one gains nothing.
  */
 export const EC_IN_FLIGHT_MAX = 1;
 /** Requests that wait for a core: a caller that has more has lost control. */

@@ -147,7 +147,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, FuzzTarget>> = {
   ),
   'ec-frames': {
     seeds: [false, true].map((utf8Numbers) => encodeFrame(EC_PACKET, { utf8Numbers })),
-    run: (bytes) => void [...new FrameDecoder({ payloadSizeMax: 100_000 }).push(bytes)],
+    run: (bytes) => void Array.from(new FrameDecoder({ payloadSizeMax: 100_000 }).push(bytes)),
   },
   'ec-events': {
     seeds: [encodePacket(EC_PACKET)],
