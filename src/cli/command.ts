@@ -15,8 +15,8 @@ export interface Context {
   /** Fires on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
   /**
-   * Calls the local API: of the daemon, or when none runs and the call allows it, the same routes on
-   * the home opened by this process.
+   * Calls the local API: of the daemon, or when none runs and the call allows it, the same routes
+   * on the home opened by this process.
    */
   readonly call: (
     method: 'GET' | 'POST' | 'DELETE',

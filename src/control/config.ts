@@ -56,7 +56,7 @@ const THREADS_MAX = 64;
 const siteName = (value: unknown): string | undefined =>
   typeof value === 'string' && isSiteName(value)
     ? undefined
-    : 'must be 1 to 64 letters, digits, dots, dashes or underscores, and start with one of the first';
+    : 'must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit';
 const address = (value: unknown): string | undefined =>
   typeof value === 'string' && isIPv4(value) ? undefined : 'must be an IPv4 address';
 const absolutePath = (value: unknown): string | undefined =>
@@ -125,7 +125,8 @@ const KEYS: readonly Key[] = [
     fallback: 'embedded',
     explain:
       'How the aMule core runs: embedded (libmulecore.so in a child process of muleplexd), ' +
-      'managed (muleplexd starts and supervises amuled) or external (a patched amuled that you run).',
+      'managed (muleplexd starts and supervises amuled) or external (a patched amuled that ' +
+      'somebody else runs).',
     check: oneOf('embedded', 'managed', 'external'),
   },
   {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The local API: every route, what it takes and gives. The daemon serves it on its socket; without a
-// daemon the command line calls the offline routes in its own process.
+// The local API: every route, what it takes and gives. The daemon serves it on its socket; without
+// a daemon the command line calls the offline routes in its own process.
 import { ReplicationError } from '../base/errors.ts';
 import type { Core } from '../core/core.ts';
 import type { FollowService } from '../replication/follow-service.ts';

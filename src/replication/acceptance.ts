@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Decides about manifests that peers push: whose signature, which right, where in the chain. What is
-// refused leaves nothing behind but, for a fork, the header that proves it. What is accepted is
+// Decides about manifests that peers push: whose signature, which right, where in the chain. What
+// is refused leaves nothing behind but, for a fork, the header that proves it. What is accepted is
 // durable before the peer hears of it.
 import type { Clock } from '../base/clock.ts';
 import { ReplicationError } from '../base/errors.ts';
+import { OFFERS_PENDING_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { KeyLookup } from '../dataset/envelope.ts';
 import { decodeGenesis, type Genesis } from '../dataset/genesis.ts';
@@ -16,10 +17,9 @@ import type { PeerBook } from '../peers/peer-book.ts';
 import type { ManifestSink, Offer } from '../peers/routes.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { ManifestStore } from '../store/manifest-store.ts';
-import type { SecretsStore } from '../store/secrets-store.ts';
 import type { HeadRow, SnapshotRow } from '../store/rows.ts';
+import type { SecretsStore } from '../store/secrets-store.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
-import { OFFERS_PENDING_MAX } from './limits.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { extendPacks, sizeOfPacks, snapshotKey, type SnapshotChain } from './snapshot-chain.ts';
 

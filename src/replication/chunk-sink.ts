@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Takes named chunks in order and stores those that no pack has yet: frames are made several batches
-// at once, and appended to packs in the order of the chunks, so that equal input makes equal packs.
+// Takes named chunks in order and stores those that no pack has yet: frames are made several
+// batches at once, and appended to packs in the order of the chunks, so that equal input makes
+// equal packs.
 import { messageOf } from '../base/errors.ts';
-import type { ChunkSet } from '../store/chunk-set.ts';
-import type { FrameToStore } from '../store/pack-writer.ts';
+import { ENCODE_BATCH_SIZE } from '../base/limits.ts';
 import { CHUNK_ID_SIZE } from '../dataset/chunk-list.ts';
 import { FRAME_CODEC } from '../dataset/pack-layout.ts';
 import { encodeFrames } from '../native/frame.ts';
+import type { ChunkSet } from '../store/chunk-set.ts';
+import type { FrameToStore } from '../store/pack-writer.ts';
 import type { DatasetKeys } from './dataset-keys.ts';
-import { ENCODE_BATCH_SIZE } from './limits.ts';
 
 /** Where frames go: the packs of one publish. */
 export interface FrameSink {
@@ -68,8 +69,8 @@ export class ChunkSink {
   }
 
   /**
-   * Takes chunks that lie in data one after another from start on; ids has 32 bytes for each length.
-   * The buffers must not change later. Resolves when there is room for more.
+   * Takes chunks that lie in data one after another from start on; ids has 32 bytes for each
+   * length. The buffers must not change later. Resolves when there is room for more.
    */
   async add(data: Buffer, start: number, lengths: Uint32Array, ids: Buffer): Promise<void> {
     const { added, known } = this.#components;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads files of a replica and compares the ids of their chunks with those of the recipe.
+import { READ_BATCH_FILES, READ_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { readAndName, type PieceToName } from '../native/pieces.ts';
 import { dataRanges } from './file-reader.ts';
-import { READ_BATCH_FILES, READ_BATCH_SIZE } from './limits.ts';
 import { printablePath } from './printable-path.ts';
 import type { Difference } from './site-view.ts';
 import { absolutePath } from './tree-scanner.ts';

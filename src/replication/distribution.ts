@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which peers are to get which manifests of this site: all that may read the data set, each the whole
-// chain in order, as far as the peer has not signed for it.
+// Which peers are to get which manifests of this site: all that may read the data set, each the
+// whole chain in order, as far as the peer has not signed for it.
 import type { Logger } from '../base/logger.ts';
 import { messageOf } from '../base/errors.ts';
 import type { SiteId } from '../dataset/ids.ts';

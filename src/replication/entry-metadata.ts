@@ -13,8 +13,8 @@ type Metadata = Pick<
 >;
 
 /**
- * Operations that give the entry at path its metadata. Their order counts: a new owner clears set-id
- * bits and capabilities, and everything changes the time.
+ * Operations that give the entry at path its metadata. Their order counts: a new owner clears set-
+ * id bits and capabilities, and everything changes the time.
  */
 export function metadataOperations(path: Buffer, entry: Metadata): FileOperation[] {
   const { type, mode, uid, gid, mtimeSec, mtimeNsec, xattrs } = entry;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads files into chunks, in order: small ones hundreds at a time and some batches ahead, large ones
-// piece by piece. A file that changes while it is read is read again.
+// Reads files into chunks, in order: small ones hundreds at a time and some batches ahead, large
+// ones piece by piece. A file that changes while it is read is read again.
 import { ReplicationError, hasCode } from '../base/errors.ts';
+import {
+  READ_ATTEMPTS_MAX,
+  READ_BATCH_FILES,
+  READ_BATCH_SIZE,
+  SMALL_FILE_SIZE_MAX,
+} from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { Hole } from '../dataset/recipe.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
 import { readAndCut, type CutPiece } from '../native/pieces.ts';
 import type { ChunkSink } from './chunk-sink.ts';
-import {
-  READ_ATTEMPTS_MAX,
-  READ_BATCH_FILES,
-  READ_BATCH_SIZE,
-  SMALL_FILE_SIZE_MAX,
-} from './limits.ts';
 import { printablePath } from './printable-path.ts';
 import { pushRefs } from './recipe-writer.ts';
 import { absolutePath, isSameFile, type SourceEntry } from './tree-scanner.ts';

@@ -2,13 +2,13 @@
 // Keeps one replica at the newest snapshot of its data set. One snapshot is in work at a time; when
 // it is visible, or cannot be finished, the newest one known then comes next.
 import { ReplicationError, messageOf } from '../base/errors.ts';
+import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from '../base/limits.ts';
 import type { FollowRow, SnapshotRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
-import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from './limits.ts';
-import type { FollowState, FollowView } from './site-view.ts';
-import { ReplicaFolder } from './replica-folder.ts';
 import type { WantedPack } from './pack-fetch.ts';
+import { ReplicaFolder } from './replica-folder.ts';
 import { Replicator, type ReplicatorComponents } from './replicator.ts';
+import type { FollowState, FollowView } from './site-view.ts';
 import { snapshotKey } from './snapshot-chain.ts';
 
 interface Init {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Turns a scanned folder into a recipe and the chunks that no pack has yet. Files that look as they
 // did in the parent snapshot are not read: their chunks are taken over from its recipe.
+import { DISK_BLOCK_SIZE, ENTRY_OVERHEAD } from '../base/limits.ts';
+import { chunkListLength, type ChunkRef } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
 import type { Hole, RecipeEntry } from '../dataset/recipe.ts';
-import { chunkListLength, type ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
 import type { ChunkSink } from './chunk-sink.ts';
 import { FileReader, type FileContent, type ReadResult } from './file-reader.ts';
-import { BLOCK_SIZE, ENTRY_OVERHEAD } from './limits.ts';
 import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
 import { RecipeWriter } from './recipe-writer.ts';
@@ -145,7 +145,7 @@ export class Ingest {
       this.#leftOut.add(keyOf(entry.path));
       return;
     }
-    this.#allocatedBytes += entry.type === 'folder' ? BLOCK_SIZE : ENTRY_OVERHEAD;
+    this.#allocatedBytes += entry.type === 'folder' ? DISK_BLOCK_SIZE : ENTRY_OVERHEAD;
     await this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
   }
 
@@ -153,7 +153,8 @@ export class Ingest {
     this.#fileCount += 1;
     this.#contentBytes += stat.size;
     const dataBytes = chunkListLength(chunks);
-    this.#allocatedBytes += Math.ceil(dataBytes / BLOCK_SIZE) * BLOCK_SIZE + ENTRY_OVERHEAD;
+    this.#allocatedBytes +=
+      Math.ceil(dataBytes / DISK_BLOCK_SIZE) * DISK_BLOCK_SIZE + ENTRY_OVERHEAD;
     this.#components.stamps.add(entry.path, stat);
     await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// ed2k links, checked on the way in and out: files for aMule's own downloads, and the packs of a data
-// set for programs that know links only.
+// ed2k links, checked on the way in and out: files for aMule's own downloads, and the packs of a
+// data set for programs that know links only.
 import type { Core } from '../core/core.ts';
 import { formatEd2kLink, parseEd2kLink } from '../ed2k/link.ts';
 import type { Identity } from '../peers/identity.ts';

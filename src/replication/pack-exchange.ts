@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Between packs and the core: offers complete packs, fetches wanted ones, and brings a core that was
-// restarted back to where it was. The catalogue knows at any time which parts of which pack are here.
+// Between packs and the core: offers complete packs, fetches wanted ones, and brings a core that
+// was restarted back to where it was. The catalogue knows at any time which parts of which pack are
+// here.
 import type { Clock } from '../base/clock.ts';
 import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
+import { FETCH_POLL_INTERVAL_MS } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Core, CoreEvent, EndPoint } from '../core/core.ts';
 import { Listeners } from '../core/listeners.ts';
@@ -17,7 +19,6 @@ import type { Catalogue } from '../store/catalogue.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { PackRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
-import { FETCH_POLL_INTERVAL_MS } from './limits.ts';
 import {
   PackFetch,
   bitmapOf,

@@ -2,12 +2,12 @@
 // The packs of each data set, opened for reading once and kept open; a damaged pack that a reader
 // meets is repaired from peers, named by pack and part.
 import { ReplicationError, hasCode } from '../base/errors.ts';
+import { REPAIR_ROUNDS_MAX } from '../base/limits.ts';
 import type { DatasetId, PackId } from '../dataset/ids.ts';
 import { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { SealedPack } from '../store/pack-writer.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
-import { REPAIR_ROUNDS_MAX } from './limits.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackMap } from './snapshot-chain.ts';
 
@@ -27,8 +27,8 @@ export class PackLibrary {
   }
 
   /**
-   * Runs work with all these packs open. When it meets a damaged or lost pack, that pack is repaired
-   * and the work is run again from its start.
+   * Runs work with all these packs open. When it meets a damaged or lost pack, that pack is
+   * repaired and the work is run again from its start.
    */
   async reading<T>(
     dataset: Dataset,

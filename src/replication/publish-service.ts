@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The whole of `muleplex publish`: make the snapshot, push it, wait for signatures, tell what was done.
+// The whole of `muleplex publish`: make the snapshot, push it, wait for signatures, tell what was
+// done.
 import type { Clock } from '../base/clock.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import type { PeerBook } from '../peers/peer-book.ts';

@@ -2,9 +2,10 @@
 // Makes snapshots of folders: scan, ingest, packs, manifest; durable, then shared, then pushed.
 import type { Clock } from '../base/clock.ts';
 import { ReplicationError } from '../base/errors.ts';
-import { LIVE_PACKS_MAX } from '../base/limits.ts';
+import { LIVE_PACKS_MAX, PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import { packIdOf } from '../dataset/descriptor.ts';
+import type { KeyLookup } from '../dataset/envelope.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
 import { epochChecksOf } from '../dataset/keys.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type ManifestHeader,
 } from '../dataset/manifest-header.ts';
 import { encodeBody, packSetRoot, type ManifestBody } from '../dataset/manifest.ts';
-import type { KeyLookup } from '../dataset/envelope.ts';
 import type { Identity } from '../peers/identity.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import { ChunkSet } from '../store/chunk-set.ts';
@@ -30,7 +30,6 @@ import { ChunkSink, type FrameSink } from './chunk-sink.ts';
 import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
 import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
-import { PACK_GROWTH, PACK_OVERHEAD } from './limits.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import { completeRow } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
@@ -241,7 +240,9 @@ export class Publisher {
     };
   }
 
-  /** Signs the manifest and makes it the head: files first, then one batch that makes them count. */
+  /**
+   * Signs the manifest and makes it the head: files first, then one batch that makes them count.
+   */
   async #commit(
     dataset: Dataset,
     parent: Parent | undefined,

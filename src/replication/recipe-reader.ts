@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads a recipe back from the packs, in order and without holding the whole of it.
 import { ReplicationError } from '../base/errors.ts';
-import { RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
+import { RECIPE_BATCH_SIZE, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
 import {
   chunkListLength,
   decodeChunkList,
@@ -12,7 +12,6 @@ import type { RecipeRoot } from '../dataset/manifest.ts';
 import { RecipeDecoder } from '../dataset/recipe-decoder.ts';
 import { RECIPE_FORMAT } from '../dataset/recipe-record.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
-import { RECIPE_BATCH_SIZE } from './limits.ts';
 
 /** Where chunks can be read: verified by their ids, in the order asked for. */
 export interface ChunkSource {

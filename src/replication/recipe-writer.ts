@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Writes a recipe as it grows: its bytes are cut into chunks like those of a file and go the same
 // way, so that the unchanged stretches of two recipes are stored once.
-import { RECIPE_LEVELS_MAX, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
 import { ReplicationError } from '../base/errors.ts';
+import { RECIPE_BATCH_SIZE, RECIPE_LEVELS_MAX, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
 import {
   CHUNK_ID_SIZE,
   encodeChunkList,
@@ -13,7 +13,6 @@ import type { RecipeRoot } from '../dataset/manifest.ts';
 import { RECIPE_HEADER, encodeRecipeEntry, type RecipeEntry } from '../dataset/recipe.ts';
 import { cutAndName, type ChunkKeys } from '../native/chunker.ts';
 import type { ChunkSink } from './chunk-sink.ts';
-import { RECIPE_BATCH_SIZE } from './limits.ts';
 
 export class RecipeWriter {
   readonly #sink: ChunkSink;
@@ -36,7 +35,9 @@ export class RecipeWriter {
     if (this.#pending >= RECIPE_BATCH_SIZE) await this.#cut(false);
   }
 
-  /** Cuts what is left; the root names every chunk of the recipe, over levels when there are many. */
+  /**
+   * Cuts what is left; the root names every chunk of the recipe, over levels when there are many.
+   */
   async finish(): Promise<RecipeRoot> {
     await this.#cut(true);
     const digest = fileDigest(this.#chunks);

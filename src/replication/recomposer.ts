@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes the tree of a snapshot from its recipe. Files that did not change since the previous tree are
-// linked to it; all others are written from chunks, each checked against its id when it is decoded.
-// The tree appears below a name that no reader looks at.
+// Makes the tree of a snapshot from its recipe. Files that did not change since the previous tree
+// are linked to it; all others are written from chunks, each checked against its id when it is
+// decoded. The tree appears below a name that no reader looks at.
 import { close, ftruncate, write } from 'node:fs';
 import { constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReplicationError, storageError } from '../base/errors.ts';
+import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
-import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
 import { errnoName } from '../native/entry.ts';
+import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
-import { metadataOperations, metadataProblems, sameMetadata } from './entry-metadata.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
-import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from './limits.ts';
+import { metadataOperations, metadataProblems, sameMetadata } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
 import type { ChunkSource } from './recipe-reader.ts';
@@ -37,7 +37,9 @@ interface Components {
 }
 
 interface Init {
-  /** The replica's snapshots folder, absolute: all paths lead from here, and never through a link. */
+  /**
+   * The replica's snapshots folder, absolute: all paths lead from here, and never through a link.
+   */
   readonly root: Buffer;
   /** Name of the new tree below it. */
   readonly name: Buffer;
@@ -57,7 +59,9 @@ interface Batch {
   size: number;
 }
 
-/** Attributes that a user, or a file system, may be unable to set; `verify` shows what is missing. */
+/**
+ * Attributes that a user, or a file system, may be unable to set; `verify` shows what is missing.
+ */
 const TOLERATED: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP']);
 
 export class Recomposer {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Brings one snapshot to a replica folder: space, packs, tree, switch, receipts. Every step can be
-// broken off and is taken up again where it was: what is durable is found, what is not is made anew.
+// broken off and is taken up again where it was: what is durable is found, what is not is made
+// anew.
 import type { Clock } from '../base/clock.ts';
+import { RESERVATION_SLACK } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
@@ -14,7 +16,6 @@ import type { PackSet } from '../store/pack-set.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
-import { RESERVATION_SLACK } from './limits.ts';
 import type { MissingPack, PackExchange } from './pack-exchange.ts';
 import type { WantedPack } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Answers what the local API is asked about this site, from the catalogue and, while the daemon runs,
-// from what is live.
+// Answers what the local API is asked about this site, from the catalogue and, while the daemon
+// runs, from what is live.
 import type { Core } from '../core/core.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import { partCount } from '../ed2k/part-arithmetic.ts';

@@ -55,7 +55,9 @@ export class SnapshotChain {
     return rows.map(({ value }) => value).sort(newestFirst);
   }
 
-  /** The body as the signed header named it; ERR_STORAGE_FAILED when the disk lost or changed it. */
+  /**
+   * The body as the signed header named it; ERR_STORAGE_FAILED when the disk lost or changed it.
+   */
   async body(row: SnapshotRow): Promise<ManifestBody> {
     return decodeBody(await this.bodyBytes(row));
   }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Remembers how each file of the newest own snapshot looked when it was read (size, times, inode), so
-// that the next publish reads only what changed. A local cache: without it everything is read.
+// Remembers how each file of the newest own snapshot looked when it was read (size, times, inode),
+// so that the next publish reads only what changed. A local cache: without it everything is read.
 //
 // stamps = magic "MPXS" | version u8 = 1 | zero[3] | snapshot id[32]
 //   | (pathLength u16le | path | size u64le | mtime i64le u32le | ctime i64le u32le
 //      | inode u64le | device u64le)*      in the order of comparePaths
 import { join } from 'node:path';
+import { STAMP_FILE_SIZE_MAX, STAMP_MARGIN_COARSE_MS, STAMP_MARGIN_MS } from '../base/limits.ts';
 import { BufferWriter } from '../bytes/writer.ts';
 import { idBytes, type DatasetId, type SnapshotId } from '../dataset/ids.ts';
 import { comparePaths } from '../dataset/recipe-path.ts';
 import type { EntryStat } from '../native/folder.ts';
 import { readBounded, writeAtomic } from '../store/atomic-file.ts';
-import { STAMP_FILE_SIZE_MAX, STAMP_MARGIN_COARSE_MS, STAMP_MARGIN_MS } from './limits.ts';
 
 const MAGIC = Buffer.from('MPXS\x01\0\0\0', 'latin1');
 const HEADER_SIZE = MAGIC.length + 32;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// `muleplex verify`: reads a replica again, every byte of it, and compares content and metadata with
-// the recipe; and reads the packs, whose bad parts are repaired from peers while the daemon runs.
+// `muleplex verify`: reads a replica again, every byte of it, and compares content and metadata
+// with the recipe; and reads the packs, whose bad parts are repaired from peers while the daemon
+// runs.
 import { ReplicationError } from '../base/errors.ts';
+import { DIFFERENCES_MAX } from '../base/limits.ts';
+import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import { comparePaths } from '../dataset/recipe-path.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
-import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import { verifyParts } from '../native/file-hasher.ts';
 import { readTree, type TreeEntry } from '../native/folder.ts';
 import type { Catalogue } from '../store/catalogue.ts';
@@ -12,10 +14,9 @@ import type { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { ContentComparison } from './content-comparison.ts';
-import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { datasetKeys } from './dataset-keys.ts';
+import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { metadataProblems } from './entry-metadata.ts';
-import { DIFFERENCES_MAX } from './limits.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackLibrary } from './pack-library.ts';
 import { printablePath } from './printable-path.ts';

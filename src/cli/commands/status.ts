@@ -23,7 +23,8 @@ function lines(view: StatusView): string[] {
     ...(core === undefined
       ? []
       : [
-          `core     ${core.mode}, ${core.state}, eD2k ${site.ed2kHost}:${core.port}, ${core.restarts} restarts`,
+          `core     ${core.mode}, ${core.state}, eD2k ${site.ed2kHost}:${core.port}, ` +
+            `${core.restarts} restarts`,
         ]),
     '',
     ...formatTable(
