@@ -43,8 +43,7 @@ export class ControlClient {
    */
   async call(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
     const response = await this.#send(method, path, options);
-    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
-      if (line === '') continue;
+    for await (const line of linesOf(response)) {
       const end = JSON.parse(line) as End;
       if (end.error !== undefined) throw toError(end.error);
       if ('result' in end) return end.result;
@@ -66,10 +65,7 @@ export class ControlClient {
           headers: { host: 'muleplexd', 'content-type': 'application/json' },
           ...(options.signal === undefined ? {} : { signal: options.signal }),
         },
-        (response) => {
-          response.on('error', () => undefined);
-          resolve(response);
-        },
+        resolve,
       );
       request.on('error', (error) => reject(this.#explain(error)));
       request.end(body);
@@ -85,6 +81,17 @@ export class ControlClient {
       { path: this.#socketPath },
       error,
     );
+  }
+}
+
+/** Whole lines; a connection that breaks ends them as one that is closed does. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+      if (line !== '') yield line;
+    }
+  } catch (error) {
+    if (!response.destroyed) throw error;
   }
 }
 

@@ -86,8 +86,9 @@ export class DatasetRegistry {
   }
 
   /**
-   * The own data set of that name, made when no data set has the name yet. ERR_WRITER_OTHER when
-   * the name is another site's: a publish there by mistake would be a second line of history.
+   * The own data set of that name. When no data set has the name yet, a new one is made, which
+   * counts once its first snapshot is committed with admitOp; else discard() it. ERR_WRITER_OTHER
+   * when the name is another site's: a publish there would be a second line of history.
    */
   async own(nameOrId: string, parameters: DatasetParameters): Promise<Dataset> {
     const found = this.find(nameOrId);
@@ -145,12 +146,18 @@ export class DatasetRegistry {
     this.#datasets.set(dataset.id, dataset);
   }
 
+  /** Removes what own() made of a data set that never got a snapshot. */
+  async discard(dataset: Dataset): Promise<void> {
+    if (this.#datasets.has(dataset.id)) return;
+    await this.#components.secrets.remove(dataset.id);
+  }
+
   #ownKey(): KeyObject {
     return publicKeyFromRaw(this.#components.identity.record.signingKey);
   }
 
   async #create(name: string, parameters: DatasetParameters): Promise<Dataset> {
-    const { catalogue, identity, secrets } = this.#components;
+    const { identity, secrets } = this.#components;
     const domain: DomainSecrets = {
       domainSecret: randomBytes(SECRET_SIZE),
       epochs: [{ epoch: 0, secret: randomBytes(SECRET_SIZE) }],
@@ -168,13 +175,9 @@ export class DatasetRegistry {
     };
     const bytes = encodeGenesis(genesis, identity.signer);
     const { datasetId } = decodeGenesis(bytes, () => this.#ownKey());
-    // The row comes last: without it the files are left-overs that nothing refers to.
     await secrets.putSecrets(datasetId, domain);
     await secrets.putGenesis(datasetId, bytes);
-    const dataset = { id: datasetId, name, writer: identity.siteId };
-    await catalogue.write([this.admitOp(dataset)]);
-    this.remember(dataset);
-    return dataset;
+    return { id: datasetId, name, writer: identity.siteId };
   }
 }
 

@@ -25,6 +25,9 @@ export async function sweepHome(components: Components): Promise<void> {
   await manifests.sweep();
   await secrets.sweep();
   await Reservation.sweep(home.packsFolder);
+  for (const datasetId of await secrets.list()) {
+    if ((await catalogue.datasets.get(datasetId)) === undefined) await secrets.remove(datasetId);
+  }
   const rows = await catalogue.packs.entries();
   const known = new Set<string>(rows.map(({ key }) => key));
   for (const packId of await packs.list()) {

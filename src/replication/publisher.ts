@@ -133,7 +133,11 @@ export class Publisher {
     this.#busy.add(name);
     try {
       const dataset = await this.#components.registry.own(name, this.#init);
-      return await this.#publish(dataset, options);
+      try {
+        return await this.#publish(dataset, options);
+      } finally {
+        await this.#components.registry.discard(dataset);
+      }
     } finally {
       this.#busy.delete(name);
     }
@@ -299,7 +303,7 @@ export class Publisher {
     body: ManifestBody,
     { packBytes }: { readonly packBytes: number },
   ): Promise<SnapshotRow> {
-    const { catalogue, clock } = this.#components;
+    const { catalogue, clock, registry } = this.#components;
     const { header, snapshotId } = decoded;
     const now = clock.now();
     const row: SnapshotRow = {
@@ -310,6 +314,7 @@ export class Publisher {
       visibleMs: now,
     };
     await catalogue.write([
+      ...(registry.get(dataset.id) === undefined ? [registry.admitOp(dataset)] : []),
       ...body.packsAdded.map((descriptor) => {
         const packId = packIdOf(descriptor);
         return catalogue.packs.putOp(packId, completeRow({ packId, descriptor, dataset }));
@@ -321,6 +326,7 @@ export class Publisher {
         sequence: header.sequence,
       }),
     ]);
+    registry.remember(dataset);
     return row;
   }
 }

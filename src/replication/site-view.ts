@@ -239,7 +239,12 @@ export interface VerifyResult {
   readonly bytes: number;
   readonly differences: readonly Difference[];
   /** Bad parts of packs, by pack id and part index from 0. */
-  readonly badParts: readonly { readonly packId: string; readonly partIndex: number }[];
+  readonly badParts: readonly {
+    readonly packId: string;
+    readonly partIndex: number;
+    /** Fetched again from a peer. */
+    readonly repaired: boolean;
+  }[];
 }
 
 /** An ed2k link and what it names. */

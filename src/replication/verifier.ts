@@ -4,7 +4,7 @@
 // runs.
 import { ReplicationError } from '../base/errors.ts';
 import { DIFFERENCES_MAX } from '../base/limits.ts';
-import type { PackId, SnapshotId } from '../dataset/ids.ts';
+import type { SnapshotId } from '../dataset/ids.ts';
 import { comparePaths } from '../dataset/recipe-path.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { verifyParts } from '../native/file-hasher.ts';
@@ -94,9 +94,9 @@ export class Verifier {
     dataset: Dataset,
     packs: PackMap,
     { signal, onProgress }: VerifyOptions,
-  ): Promise<{ packId: PackId; partIndex: number }[]> {
+  ): Promise<VerifyResult['badParts']> {
     const { exchange, packs: store } = this.#components;
-    const found: { packId: PackId; partIndex: number }[] = [];
+    const found: VerifyResult['badParts'][number][] = [];
     let bytesDone = 0;
     for (const [packId, descriptor] of packs) {
       signal.throwIfAborted();
@@ -106,8 +106,9 @@ export class Verifier {
           ? undefined
           : await verifyParts(store.path(packId), size, partSha256, { signal });
       const bad = good?.missing() ?? [0];
-      for (const partIndex of bad) found.push({ packId, partIndex });
       if (bad.length > 0) await exchange?.repair({ packId, descriptor, dataset }, signal);
+      const repaired = exchange !== undefined;
+      for (const partIndex of bad) found.push({ packId, partIndex, repaired });
       bytesDone += size;
       onProgress({ stage: 'packs', bytesDone });
     }

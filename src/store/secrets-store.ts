@@ -60,6 +60,12 @@ export class SecretsStore {
     }
   }
 
+  /** Removes all that is kept of a data set; absent is fine. */
+  async remove(datasetId: DatasetId): Promise<void> {
+    await this.#disk.remove(join(this.#folder, datasetId));
+    await this.#disk.syncFolder(this.#folder);
+  }
+
   /** Data sets of which something is here, sorted. */
   async list(): Promise<DatasetId[]> {
     const names = await this.#disk.list(this.#folder);

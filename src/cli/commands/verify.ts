@@ -36,7 +36,10 @@ function lines(result: VerifyResult): string[] {
   const wrong = result.differences.length + result.badParts.length;
   return [
     ...result.differences.map((each) => `${each.kind}: ${each.path}: ${each.text}`),
-    ...result.badParts.map((part) => `pack ${part.packId} part ${part.partIndex} is corrupt`),
+    ...result.badParts.map(
+      ({ packId, partIndex, repaired }) =>
+        `pack ${packId} part ${partIndex} was corrupt${repaired ? ', repaired' : ''}`,
+    ),
     `${result.dataset} ${short(result.snapshotId)}: ${result.files} files, ` +
       `${formatBytes(result.bytes)} compared, ${wrong === 0 ? 'no' : wrong} differences`,
   ];
