@@ -2,6 +2,7 @@
 #include "core_host.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <map>
 #include <memory>
@@ -85,6 +86,7 @@ class CoreHost final : public Napi::ObjectWrap<CoreHost> {
     // The core may use it as long as there is a process.
     Ref();
     env.AddCleanupHook([this] { leave(); });
+    leaveOnExit(env);
     thread_ = std::thread([this] { runCore(); });
     return ended_->Promise();
   }
@@ -151,19 +153,30 @@ class CoreHost final : public Napi::ObjectWrap<CoreHost> {
     }
   }
 
-  /// The environment ends, the JavaScript thread does nothing for us any more.
-  void leave() {
-    if (!thread_.joinable()) return;
+  /// JavaScript is over. False if the core hangs.
+  bool leave() {
+    if (!thread_.joinable()) return true;
+    mailbox_->abandon();
     if (!isStopping_) {
       library_.stop();
       if (hasEnded_.get_future().wait_for(kExitGrace) == std::future_status::ready) {
         thread_.join();
-        return;
+        return true;
       }
     }
-    // It hangs, and ends with the process.
-    mailbox_->abandon();
     thread_.detach();
+    return false;
+  }
+
+  /// process.exit() runs no cleanup hooks, but the destructors of static objects of the core,
+  /// under the feet of its threads.
+  void leaveOnExit(Napi::Env env) {
+    const auto process = env.Global().Get("process").As<Napi::Object>();
+    const auto listener = Napi::Function::New(env, [this](const Napi::CallbackInfo&) {
+      if (!leave()) std::_Exit(EXIT_FAILURE);
+    });
+    const auto once = process.Get("once").As<Napi::Function>();
+    once.Call(process, {Napi::String::New(env, "exit"), listener});
   }
 
   CoreLibrary library_;
