@@ -30,6 +30,8 @@ export class Follower {
   #target: SnapshotRow | undefined;
   #wanted: readonly WantedPack[] = [];
   #problem: ReplicationError | undefined;
+  /** Message of the failure that was logged last. */
+  #lastProblem: string | undefined;
   #wake: AbortController | undefined;
   #isKicked = false;
   #worker: Promise<void> = Promise.resolve();
@@ -151,6 +153,7 @@ export class Follower {
     });
     await replicator.replicate(row, this.#stopped.signal);
     this.#visible = row;
+    this.#lastProblem = undefined;
     this.#target = undefined;
     this.#components.logger.info('snapshot visible', {
       snapshotId: row.snapshotId,
@@ -160,12 +163,16 @@ export class Follower {
 
   async #fail(error: unknown): Promise<void> {
     const { catalogue, chain, logger } = this.#components;
-    this.#problem =
+    const problem =
       error instanceof ReplicationError
         ? error
         : new ReplicationError('ERR_STORAGE_FAILED', messageOf(error), {}, error);
-    const { code, message } = this.#problem;
-    logger.error('snapshot not replicated', { code, reason: message });
+    this.#problem = problem;
+    const { code, message } = problem;
+    // The same again is no news.
+    const level = this.#lastProblem === message ? 'debug' : 'error';
+    this.#lastProblem = message;
+    logger[level]('snapshot not replicated', { code, reason: message });
     const target = this.#target;
     if (target === undefined) return;
     try {
