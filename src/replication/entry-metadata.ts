@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Owner, attributes, mode and time of an entry: compared, and put on a new one.
 import type { RecipeEntry, Xattr } from '../dataset/recipe.ts';
+import { sameXattrs } from '../dataset/snapshot-diff.ts';
 import type { FileOperation } from '../native/file-batch.ts';
 import type { EntryStat } from '../native/folder.ts';
 
@@ -33,18 +34,6 @@ export function metadataOperations(path: Buffer, entry: Metadata): FileOperation
   return operations;
 }
 
-/** True when both recipes say the same of everything but content. */
-export function sameMetadata(left: Metadata, right: Metadata): boolean {
-  return (
-    left.mode === right.mode &&
-    left.uid === right.uid &&
-    left.gid === right.gid &&
-    left.mtimeSec === right.mtimeSec &&
-    left.mtimeNsec === right.mtimeNsec &&
-    sameXattrs(left.xattrs, right.xattrs)
-  );
-}
-
 /** What of a replica's entry is not as the recipe says, in words; empty when all is. */
 export function metadataProblems(
   entry: RecipeEntry,
@@ -66,14 +55,4 @@ export function metadataProblems(
   }
   if (!sameXattrs(xattrs, entry.xattrs)) problems.push('extended attributes differ');
   return problems;
-}
-
-function sameXattrs(left: readonly Xattr[], right: readonly Xattr[]): boolean {
-  return (
-    left.length === right.length &&
-    left.every(({ name, value }, index) => {
-      const other = right[index];
-      return other?.name.equals(name) === true && other.value.equals(value);
-    })
-  );
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Core, CoreEvent, EndPoint } from '../core/core.ts';
 import { Listeners } from '../core/listeners.ts';
 import { decodeDescriptor } from '../dataset/descriptor.ts';
+import { planFetch } from '../dataset/fetch-plan.ts';
 import type { PackId } from '../dataset/ids.ts';
 import { PART_SIZE } from '../ed2k/constants.ts';
 import { partCount } from '../ed2k/part-arithmetic.ts';
@@ -28,6 +29,7 @@ import {
   sharedPack,
   type WantedPack,
 } from './pack-fetch.ts';
+import type { PackMap } from './snapshot-chain.ts';
 
 interface Components {
   readonly core: Core;
@@ -98,18 +100,21 @@ export class PackExchange {
   }
 
   /** Those that are not completely here. A pack that is here was verified when it came. */
-  async missing(packs: readonly WantedPack[]): Promise<MissingPack[]> {
-    const missing: MissingPack[] = [];
-    for (const pack of packs) {
-      const { packId, descriptor } = pack;
+  async missing(dataset: Dataset, packs: PackMap): Promise<MissingPack[]> {
+    const rows = new Map<PackId, PackRow | undefined>();
+    const here = new Set<PackId>();
+    for (const [packId, descriptor] of packs) {
       const row = await this.#components.catalogue.packs.get(packId);
-      const isHere =
-        row?.state === 'complete' && (await this.#components.packs.has(packId, descriptor));
-      if (isHere) continue;
-      const parts = bitmapOf(descriptor, row)?.count ?? 0;
-      missing.push({ ...pack, bytesHere: Math.min(parts * PART_SIZE, descriptor.size) });
+      rows.set(packId, row);
+      const isComplete = row?.state === 'complete';
+      if (isComplete && (await this.#components.packs.has(packId, descriptor))) here.add(packId);
     }
-    return missing;
+    const { fetches } = planFetch(packs.values(), (packId) => here.has(packId));
+    return fetches.map(({ packId, descriptor }) => {
+      const parts = bitmapOf(descriptor, rows.get(packId))?.count ?? 0;
+      const bytesHere = Math.min(parts * PART_SIZE, descriptor.size);
+      return { packId, descriptor, dataset, bytesHere };
+    });
   }
 
   /** Resolves when all of them are complete and verified; rejects with the signal's reason. */

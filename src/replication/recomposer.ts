@@ -9,10 +9,11 @@ import { ReplicationError, storageError } from '../base/errors.ts';
 import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { errnoName } from '../native/entry.ts';
+import { changeOf } from '../dataset/snapshot-diff.ts';
 import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
-import { metadataOperations, metadataProblems, sameMetadata } from './entry-metadata.ts';
+import { metadataOperations, metadataProblems } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
 import type { ChunkSource } from './recipe-reader.ts';
@@ -149,15 +150,15 @@ export class Recomposer {
   async #takeOver(entry: RecipeEntry, path: Buffer): Promise<FileOperation[] | undefined> {
     const { previous } = this.#init;
     const old = await previous?.recipe.seek(entry.path);
-    if (previous === undefined || old?.type !== 'file' || !sameContent(old, entry))
-      return undefined;
+    const change = changeOf(old, entry);
+    if (previous === undefined || old === undefined || change === 'new') return undefined;
     const found = previous.found.get(entry.path.toString('latin1'));
     const isUntouched =
       found?.stat?.type === 'file' &&
       metadataProblems(old, found.stat, found.attributes).length === 0;
     if (!isUntouched) return undefined;
     const from = Buffer.concat([previous.name, SLASH, entry.path]);
-    if (sameMetadata(old, entry)) return [{ operation: 'hardLink', path, from }];
+    if (change === 'unchanged') return [{ operation: 'hardLink', path, from }];
     return [{ operation: 'copyFile', path, from, mode: 0o600 }, ...metadataOperations(path, entry)];
   }
 
@@ -289,20 +290,6 @@ function runLength(entry: RecipeEntry, first: number): number {
     count += 1;
   }
   return count;
-}
-
-function sameContent(left: RecipeEntry, right: RecipeEntry): boolean {
-  const holes = right.holes ?? [];
-  return (
-    left.size === right.size &&
-    left.digest !== undefined &&
-    right.digest?.equals(left.digest) === true &&
-    (left.holes ?? []).length === holes.length &&
-    (left.holes ?? []).every(
-      ({ offset, length }, index) =>
-        holes[index]?.offset === offset && holes[index].length === length,
-    )
-  );
 }
 
 /** The recipe's lengths are the publisher's word, the chunks' are verified. */

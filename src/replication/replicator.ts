@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { RESERVATION_SLACK } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
+import { planFetch } from '../dataset/fetch-plan.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
 import type { ReceiptState } from '../dataset/receipt.ts';
@@ -82,13 +83,9 @@ export class Replicator {
       await this.#timed('tree on disk', () => folder.seal(row.snapshotId));
     }
     await this.#announce(row, 'staged');
-    const others = await folder.others();
     await folder.show(row.snapshotId);
     await this.#announce(row, 'visible');
-    this.#removeInBackground(
-      others.filter((snapshotId) => snapshotId !== row.snapshotId),
-      signal,
-    );
+    this.#removeInBackground(await folder.others(), signal);
   }
 
   async #timed(step: string, work: () => Promise<void>): Promise<void> {
@@ -102,17 +99,20 @@ export class Replicator {
   async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
     const { clock, exchange } = this.#components;
     const { dataset, packsFolder, onPlan, onStage } = this.#init;
-    const all = [...packs].map(([packId, descriptor]) => ({ packId, descriptor, dataset }));
     const before = await this.#previousPacks(row);
-    const added = all.filter(({ packId }) => !before.has(packId));
-    onPlan(added);
-    const fetchedBytes = sizeOfPacks(added.map(({ descriptor }) => descriptor));
-    const wanted = await exchange.missing(all);
+    const added = planFetch(packs.values(), (packId) => before.has(packId));
+    onPlan(added.fetches.map((fetch) => ({ ...fetch, dataset })));
+    const wanted = await exchange.missing(dataset, packs);
     const bytes = sizeOfPacks(wanted.map(({ descriptor }) => descriptor));
     const bytesHere = wanted.reduce((sum, pack) => sum + pack.bytesHere, 0);
     const now = clock.now();
     const fetchStartedMs = row.fetchStartedMs ?? now;
-    await this.#update(row, { state: 'fetching', fetchedBytes, fetchStartedMs, failure: null });
+    await this.#update(row, {
+      state: 'fetching',
+      fetchedBytes: added.bytes,
+      fetchStartedMs,
+      failure: null,
+    });
     const space = await Reservation.take(packsFolder, bytes - bytesHere);
     try {
       const stop = exchange.onChange(() => {
