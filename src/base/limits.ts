@@ -10,6 +10,9 @@ const GiB = 1024 * MiB;
 
 /** A call of the local API names folders, data sets and one link list; a card is under 1 KB. */
 export const CONTROL_BODY_SIZE_MAX = 1 * MiB;
+/** A home that is in use is tried again: a command leaves it at once, a daemon soon answers. */
+export const HOME_LOCK_WAIT_MS = 10_000;
+export const HOME_LOCK_RETRY_MS = 50;
 
 // --- Bencode. Our formats nest 3 levels; packed byte strings hold whatever there are many of.
 

@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { ReplicationError, hasCode, storageError } from '../base/errors.ts';
+import { HOME_LOCK_RETRY_MS, HOME_LOCK_WAIT_MS } from '../base/limits.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
+import { ControlClient } from '../control/client.ts';
 import { formatConfig, parseConfig, type Config, type ConfigValues } from '../control/config.ts';
 import { controlRoutes } from '../control/routes.ts';
 import { ControlServer, type Route } from '../control/server.ts';
@@ -144,7 +146,7 @@ export async function startDaemon(homePath: string, signal: AbortSignal): Promis
   const config = await readConfig(home);
   const file = join(home.logFolder, 'muleplexd.log');
   const logger = createLogger({ level: config.log.level, file, console: true });
-  const site = await openLocked(home, config, logger);
+  const site = await openLocked(home, config, logger, signal);
   const stops: (() => Promise<void> | void)[] = [() => site.catalogue.close()];
   const stop = async (): Promise<void> => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
@@ -161,17 +163,40 @@ export async function startDaemon(homePath: string, signal: AbortSignal): Promis
   }
 }
 
-async function openLocked(home: Home, config: Config, logger: Logger): Promise<Site> {
+/** Waits for commands that have the home open, not for another daemon. */
+async function openLocked(
+  home: Home,
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Site> {
+  const deadlineMs = systemClock.monotonicMs() + HOME_LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return await openSite(home, config, logger);
+    } catch (error) {
+      if (!hasCode(error, 'ERR_CATALOGUE_LOCKED')) throw error;
+      const isLate = systemClock.monotonicMs() > deadlineMs;
+      if (isLate || (await isServed(home.controlSocket))) {
+        throw new ReplicationError(
+          'ERR_DAEMON_RUNNING',
+          `another process uses home ${home.root}`,
+          { path: home.root },
+          error,
+        );
+      }
+    }
+    await systemClock.sleep(HOME_LOCK_RETRY_MS, signal);
+  }
+}
+
+/** True when a daemon answers there. */
+async function isServed(socketPath: string): Promise<boolean> {
   try {
-    return await openSite(home, config, logger);
+    await new ControlClient({ socketPath }).call('GET', '/v1/site');
+    return true;
   } catch (error) {
-    if (!hasCode(error, 'ERR_CATALOGUE_LOCKED')) throw error;
-    throw new ReplicationError(
-      'ERR_DAEMON_RUNNING',
-      `another process uses home ${home.root}`,
-      { path: home.root },
-      error,
-    );
+    return !hasCode(error, 'ERR_DAEMON_ABSENT');
   }
 }
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { systemClock } from '../base/clock.ts';
 import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
+import { HOME_LOCK_RETRY_MS, HOME_LOCK_WAIT_MS } from '../base/limits.ts';
 import { ControlClient } from '../control/client.ts';
 import { withOfflineRoutes } from './assemble.ts';
 import { EXIT_CANCELLED, type Command, type Context } from './command.ts';
@@ -119,11 +120,30 @@ async function callSite(
   options: Parameters<Context['call']>[2] & { readonly signal: AbortSignal },
 ): Promise<unknown> {
   const client = new ControlClient({ socketPath: join(homePath, 'control.sock') });
-  try {
-    return await client.call(method, path, options);
-  } catch (error) {
-    if (!hasCode(error, 'ERR_DAEMON_ABSENT')) throw error;
+  const deadlineMs = systemClock.monotonicMs() + HOME_LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return await client.call(method, path, options);
+    } catch (error) {
+      if (!hasCode(error, 'ERR_DAEMON_ABSENT')) throw error;
+    }
+    try {
+      return await callHome(homePath, method, path, options);
+    } catch (error) {
+      // A daemon that starts has the home before it answers.
+      const isLocked = hasCode(error, 'ERR_CATALOGUE_LOCKED');
+      if (!isLocked || systemClock.monotonicMs() > deadlineMs) throw error;
+    }
+    await systemClock.sleep(HOME_LOCK_RETRY_MS, options.signal);
   }
+}
+
+async function callHome(
+  homePath: string,
+  method: string,
+  path: string,
+  options: Parameters<Context['call']>[2] & { readonly signal: AbortSignal },
+): Promise<unknown> {
   const url = new URL(path, 'http://muleplexd');
   return withOfflineRoutes(homePath, async (routes) => {
     const route = routes.find((each) => each.method === method && each.path === url.pathname);
