@@ -79,8 +79,8 @@ function formatReplication(replication: Replication): string[] {
   if (replication.publisherCopies !== null) {
     lines.push(row('copies that left the publisher', replication.publisherCopies.toFixed(2)));
   }
-  if (replication.boundSeconds !== null && replication.ratioToBound !== null) {
-    const ratio = replication.ratioToBound.toFixed(2);
+  if (replication.boundSeconds !== null) {
+    const ratio = replication.ratioToBound?.toFixed(2) ?? 'too short to say';
     lines.push(
       row('bound of the links, ratio', `${replication.boundSeconds.toFixed(1)} s, ${ratio}`),
     );

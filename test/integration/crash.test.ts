@@ -67,7 +67,7 @@ it('a transfer survives twenty kills at random moments', async (t) => {
     assert.ok(value !== undefined);
     return value;
   };
-  const lab = await startLab(t, { dataset: 'bulk', rateMbit: 100 });
+  const lab = await startLab(t, { dataset: 'bulk', rateMbit: 60 });
   const publisher = siteAt(lab, 1);
   const followers = [siteAt(lab, 2), siteAt(lab, 3)];
   const source = join(publisher.folder, 'source');
