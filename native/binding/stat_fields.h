@@ -8,6 +8,14 @@
 namespace muleplex {
 
 /// Sets what stat(2) tells as fields of the object; inode and device are BigInts.
+/// Numbers of one entry in a packed list: rawMode, uid, gid, size, mtime and ctime as seconds and
+/// nanoseconds, link count, blocks of 512 bytes.
+inline constexpr size_t kStatNumbers = 10;
+/// 64-bit numbers of one entry in a packed list: inode, device.
+inline constexpr size_t kStatIdentities = 2;
+
+void packStat(const struct stat& status, double* numbers, uint64_t* identities);
+
 void setStat(Napi::Object object, const struct stat& status);
 
 }  // namespace muleplex

@@ -63,9 +63,22 @@ export interface ByteRange {
   readonly end: number;
 }
 
-export interface NativeFolderEntry extends NativeStat {
-  readonly name: Buffer;
-  /** An errno value, or 0; all fields but the name are absent otherwise. */
+/** A folder, then its entries, packed: index 0 is the folder itself, under the empty name. */
+export interface NativeFolder {
+  readonly names: Buffer;
+  /** Where each name ends in names; it starts where the one before ends. */
+  readonly nameEnds: Uint32Array;
+  /** STAT_NUMBERS for each entry (entry.ts); zeros where extras have a statError. */
+  readonly numbers: Float64Array;
+  /** STAT_IDENTITIES for each entry. */
+  readonly identities: BigUint64Array;
+  /** Of the entries that have any, in order. */
+  readonly extras: readonly NativeEntryExtras[];
+}
+
+export interface NativeEntryExtras {
+  readonly index: number;
+  /** An errno value, or 0. */
   readonly statError: number;
   readonly target: Buffer;
   readonly targetError: number;
@@ -127,7 +140,7 @@ export interface NativeAddon {
     idKey: Buffer | undefined,
     items: readonly NativeDecodeItem[],
   ): Promise<Buffer>;
-  readFolder(path: Buffer): Promise<NativeFolderEntry[]>;
+  readFolder(path: Buffer): Promise<NativeFolder>;
   readAndCut(
     gearKey: Buffer,
     idKey: Buffer,

@@ -55,6 +55,35 @@ export function entryStat(native: NativeStat): EntryStat {
   };
 }
 
+/** Numbers of one entry in a packed list, as packStat() of native/binding/stat_fields.cc has them. */
+export const STAT_NUMBERS = 10;
+/** The same for 64-bit numbers. */
+export const STAT_IDENTITIES = 2;
+
+/** The stat of the entry with this index in packed lists. */
+export function packedStat(
+  numbers: Float64Array,
+  identities: BigUint64Array,
+  index: number,
+): EntryStat {
+  const number = (field: number): number => numbers[index * STAT_NUMBERS + field] ?? 0;
+  return {
+    type: TYPES.get(number(0) & TYPE_MASK) ?? 'device',
+    mode: number(0) & MODE_MASK,
+    uid: number(1),
+    gid: number(2),
+    size: number(3),
+    mtimeSeconds: number(4),
+    mtimeNanoseconds: number(5),
+    ctimeSeconds: number(6),
+    ctimeNanoseconds: number(7),
+    inode: identities[index * STAT_IDENTITIES] ?? 0n,
+    device: identities[index * STAT_IDENTITIES + 1] ?? 0n,
+    linkCount: number(8),
+    blockCount: number(9),
+  };
+}
+
 /** ENOENT, EACCES ... for an errno value; undefined for 0. */
 export function errnoName(errno: number): string | undefined {
   return errno === 0 ? undefined : getSystemErrorName(-errno);

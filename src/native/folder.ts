@@ -7,10 +7,11 @@ import {
   settled,
   type ByteRange,
   type ExtendedAttribute,
-  type NativeFolderEntry,
+  type NativeEntryExtras,
+  type NativeFolder,
 } from './addon.ts';
 import { checkPath } from './argument-checks.ts';
-import { entryStat, errnoName, type EntryStat } from './entry.ts';
+import { errnoName, packedStat, type EntryStat } from './entry.ts';
 
 export type { ExtendedAttribute } from './addon.ts';
 export type { EntryStat, EntryType } from './entry.ts';
@@ -48,6 +49,7 @@ export function holesBetween(ranges: readonly ByteRange[], size: number): Hole[]
 }
 
 const NO_PATH = Buffer.alloc(0);
+const NONE: readonly never[] = [];
 const SLASH = Buffer.from('/');
 // Folders read at once: as many as libuv has threads would keep others waiting.
 const FOLDERS_AT_ONCE = 2;
@@ -66,21 +68,38 @@ function join(folder: Buffer, name: Buffer): Buffer {
   return folder.length === 0 ? name : Buffer.concat([folder, SLASH, name]);
 }
 
-function treeEntry(folder: Buffer, native: NativeFolderEntry): TreeEntry {
-  const path = join(folder, native.name);
-  if (native.statError !== 0) {
-    const error = errnoName(native.statError) ?? 'UNKNOWN';
-    return { path, error, attributes: [], holes: [] };
+/** The entries of one folder, itself first. */
+function treeEntries(path: Buffer, native: NativeFolder): TreeEntry[] {
+  const extras = native.extras.values();
+  let next = extras.next();
+  let nameStart = 0;
+  return Array.from(native.nameEnds, (nameEnd, index) => {
+    const name = native.names.subarray(nameStart, nameEnd);
+    nameStart = nameEnd;
+    const ownPath = index === 0 ? path : join(path, name);
+    const stat = packedStat(native.numbers, native.identities, index);
+    if (next.done === true || next.value.index !== index) {
+      return { path: ownPath, stat, attributes: NONE, holes: NONE };
+    }
+    const entry = entryWithExtras(ownPath, stat, next.value);
+    next = extras.next();
+    return entry;
+  });
+}
+
+function entryWithExtras(path: Buffer, stat: EntryStat, extras: NativeEntryExtras): TreeEntry {
+  if (extras.statError !== 0) {
+    const error = errnoName(extras.statError) ?? 'UNKNOWN';
+    return { path, error, attributes: NONE, holes: NONE };
   }
-  const stat = entryStat(native);
-  const error = errnoName(native.targetError) ?? errnoName(native.attributesError);
+  const error = errnoName(extras.targetError) ?? errnoName(extras.attributesError);
   return {
     path,
     ...(error === undefined ? {} : { error }),
     stat,
-    ...(stat.type === 'symlink' ? { target: native.target } : {}),
-    attributes: native.attributes,
-    holes: native.dataRanges.length === 0 ? [] : holesBetween(native.dataRanges, stat.size),
+    ...(stat.type === 'symlink' ? { target: extras.target } : {}),
+    attributes: extras.attributes,
+    holes: extras.dataRanges.length === 0 ? NONE : holesBetween(extras.dataRanges, stat.size),
   };
 }
 
@@ -88,7 +107,7 @@ function treeEntry(folder: Buffer, native: NativeFolderEntry): TreeEntry {
 async function readLevel(root: Buffer, folder: TreeEntry): Promise<TreeEntry[] | string> {
   try {
     const native = await settled(nativeAddon().readFolder(join(root, folder.path)));
-    return native.slice(1).map((entry) => treeEntry(folder.path, entry));
+    return treeEntries(folder.path, native).slice(1);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined || error instanceof ReplicationError) throw error;
@@ -104,7 +123,7 @@ async function readLevel(root: Buffer, folder: TreeEntry): Promise<TreeEntry[] |
 export async function readTree(root: Buffer, signal?: AbortSignal): Promise<TreeEntry[]> {
   checkPath('root', root);
   const top = await settled(nativeAddon().readFolder(root));
-  const entries = top.map((entry) => treeEntry(NO_PATH, entry));
+  const entries = treeEntries(NO_PATH, top);
   const isFolder = (index: number): boolean => entries[index]?.stat?.type === 'folder';
   const waiting = [...entries.keys()].slice(1).filter(isFolder);
   while (waiting.length > 0) {
