@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Hashing with domain separation: no two kinds of input of ours can ever hash alike.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What is hashed or signed; the text is part of docs/formats.md. */
 export const DOMAINS = {
@@ -24,14 +24,19 @@ export const DOMAINS = {
 
 export type Domain = keyof typeof DOMAINS;
 
+const prefixes = new Map<Domain, Buffer>();
+
 /** The domain's ASCII text and a closing NUL. */
 export function domainPrefix(domain: Domain): Buffer {
-  return Buffer.from(`${DOMAINS[domain]}\0`, 'latin1');
+  const known = prefixes.get(domain);
+  if (known !== undefined) return known;
+  const prefix = Buffer.from(`${DOMAINS[domain]}\0`, 'latin1');
+  prefixes.set(domain, prefix);
+  return prefix;
 }
 
 /** SHA-256 over the domain prefix and the parts one after another, 32 bytes. */
 export function hashWithDomain(domain: Domain, ...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256').update(domainPrefix(domain));
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  // In one call: a hash object for each of 100,000 short lists costs more than hashing them.
+  return hash('sha256', Buffer.concat([domainPrefix(domain), ...parts]), 'buffer');
 }
