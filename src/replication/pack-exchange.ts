@@ -229,6 +229,8 @@ export class PackExchange {
     switch (event.kind) {
       case 'partVerified':
         fetch.verified = fetch.verified.with(event.partIndex);
+        // A source came that has the part intact.
+        if (fetch.problem?.details['partIndex'] === event.partIndex) fetch.problem = undefined;
         this.#changes.emit(fetch);
         return;
       case 'partCorrupt':

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A site without network: home, catalogue, keys and everything of replication, for tests in one
+// process. Its core is a FolderCore.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { createLogger } from '../../src/base/logger.ts';
+import { Identity } from '../../src/peers/identity.ts';
+import { Outbox } from '../../src/peers/outbox.ts';
+import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
+import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
+import { DatasetRegistry, type Dataset } from '../../src/replication/dataset-registry.ts';
+import { FollowService } from '../../src/replication/follow-service.ts';
+import { keyRing } from '../../src/replication/key-ring.ts';
+import { StoredManifests } from '../../src/replication/manifest-source.ts';
+import { PackExchange } from '../../src/replication/pack-exchange.ts';
+import { PackLibrary } from '../../src/replication/pack-library.ts';
+import { Publisher, type Published } from '../../src/replication/publisher.ts';
+import { ReceiptLedger } from '../../src/replication/receipt-ledger.ts';
+import { SnapshotChain } from '../../src/replication/snapshot-chain.ts';
+import { StampStore } from '../../src/replication/stamp-store.ts';
+import { Verifier } from '../../src/replication/verifier.ts';
+import { Catalogue } from '../../src/store/catalogue.ts';
+import { Home } from '../../src/store/home.ts';
+import { ManifestStore } from '../../src/store/manifest-store.ts';
+import { PackStore } from '../../src/store/pack-store.ts';
+import { PrivateFolder } from '../../src/store/private-folder.ts';
+import { SecretsStore } from '../../src/store/secrets-store.ts';
+import { FolderCore } from './folder-core.ts';
+import { ALL_RIGHTS } from './peer-site.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+let ed2kPort = 30_000;
+
+export interface ReplicationSiteInit {
+  readonly name?: string;
+  /** Folders of packs that the core finds. */
+  readonly packFolders?: readonly string[];
+  readonly clock?: Clock;
+}
+
+export type ReplicationSite = Awaited<ReturnType<typeof replicationSite>>;
+
+/** Makes a site that is gone when the test ends. */
+export async function replicationSite(t: TestContext, init: ReplicationSiteInit = {}) {
+  const folder = temporaryFolder(t);
+  const home = await Home.create(join(folder, 'home'));
+  const clock = init.clock ?? systemClock;
+  const logger = createLogger({ level: 'error' });
+  const files = new PrivateFolder(home.identityFolder);
+  ed2kPort += 1;
+  const address = { host: '127.0.0.1', port: 1, ed2kHost: '127.0.0.1', ed2kPort };
+  const identity = await Identity.create({ files }, { name: init.name ?? 'site', ...address });
+  const catalogue = await Catalogue.open(home.catalogueFolder);
+  const own = identity.siteId;
+  const peers = await PeerBook.load({ store: catalogue.peers, clock, own });
+  const keyOf = keyRing(identity, peers);
+  const manifests = new ManifestStore(home.manifestsFolder);
+  const secrets = new SecretsStore(home.datasetsFolder);
+  const packs = new PackStore(home.packsFolder);
+  const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
+  const chain = new SnapshotChain({ catalogue, manifests });
+  const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
+  const receipts = new ReceiptLedger(known);
+  const core = new FolderCore(init.packFolders);
+  const site = { ...known, home, manifests, secrets, packs, receipts, core };
+  const exchange = new PackExchange(site);
+  const library = new PackLibrary({ ...site, exchange });
+  const source = new StoredManifests(site);
+  const client = offlineClient();
+  const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
+  const { packsFolder } = home;
+  const follows = new FollowService({ ...site, exchange, library, outbox }, { packsFolder });
+  const acceptance = new ManifestAcceptance({
+    ...site,
+    onHead: (dataset) => follows.onHead(dataset),
+  });
+  const stamps = new StampStore({ folder: home.datasetsFolder });
+  const publisher = new Publisher(
+    { ...site, exchange, library, stamps },
+    { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
+  );
+  const verifier = new Verifier({ ...site, exchange, library });
+  await exchange.start();
+  t.after(async () => {
+    await follows.stop();
+    await exchange.stop();
+    await catalogue.close();
+  });
+  const newFolder = (name: string): string => {
+    const path = join(folder, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  };
+  return {
+    ...{ ...site, exchange, library, source, outbox, follows, acceptance, publisher, verifier },
+    /** A folder beside the home. */
+    newFolder,
+    publish: (path: string, dataset = 'files'): Promise<Published> =>
+      publisher.publish({
+        folder: path,
+        dataset,
+        checksum: false,
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      }),
+  };
+}
+
+/** Makes two sites know each other. */
+export async function introduce(
+  left: ReplicationSite,
+  right: ReplicationSite,
+  rights: readonly PeerRights[] = ALL_RIGHTS,
+): Promise<void> {
+  await left.peers.add(right.identity.card, rights);
+  await right.peers.add(left.identity.card, rights);
+}
+
+/** Hands a published snapshot over, as the outbox and the push server do. */
+export async function handOver(
+  from: ReplicationSite,
+  to: ReplicationSite,
+  { row }: { readonly dataset: Dataset; readonly row: Published['row'] },
+): Promise<'have' | 'want'> {
+  const manifest = await from.source.load(to.identity.siteId, row.snapshotId);
+  if (manifest === undefined) throw new Error('the snapshot is not for this peer');
+  const answer = await to.acceptance.offer(from.identity.siteId, manifest);
+  if (answer === 'want') {
+    const body = await manifest.body();
+    await to.acceptance.accept(from.identity.siteId, row.snapshotId, body);
+  }
+  return answer;
+}
+
+/** Everybody is out of reach: what is queued stays. */
+function offlineClient(): ConstructorParameters<typeof Outbox>[0]['client'] {
+  const unreachable = (): Promise<never> => Promise.reject(new Error('no network here'));
+  return {
+    offer: unreachable,
+    putBody: unreachable,
+    receipt: unreachable,
+    state: () => 'unreachable',
+    onState: () => () => undefined,
+  };
+}
