@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/logger.ts';
+import type { KeyLookup } from '../../src/dataset/envelope.ts';
 import { Identity } from '../../src/peers/identity.ts';
 import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
@@ -40,10 +41,37 @@ export interface ReplicationSiteInit {
   readonly clock?: Clock;
 }
 
-export type ReplicationSite = Awaited<ReturnType<typeof replicationSite>>;
+export interface ReplicationSite {
+  readonly home: Home;
+  readonly catalogue: Catalogue;
+  readonly manifests: ManifestStore;
+  readonly secrets: SecretsStore;
+  readonly packs: PackStore;
+  readonly registry: DatasetRegistry;
+  readonly chain: SnapshotChain;
+  readonly receipts: ReceiptLedger;
+  readonly identity: Identity;
+  readonly peers: PeerBook;
+  readonly keyOf: KeyLookup;
+  readonly clock: Clock;
+  readonly core: FolderCore;
+  readonly exchange: PackExchange;
+  readonly source: StoredManifests;
+  readonly outbox: Outbox;
+  readonly follows: FollowService;
+  readonly acceptance: ManifestAcceptance;
+  readonly publisher: Publisher;
+  readonly verifier: Verifier;
+  /** A folder beside the home. */
+  newFolder(name: string): string;
+  publish(path: string, dataset?: string): Promise<Published>;
+}
 
 /** Makes a site that is gone when the test ends. */
-export async function replicationSite(t: TestContext, init: ReplicationSiteInit = {}) {
+export async function replicationSite(
+  t: TestContext,
+  init: ReplicationSiteInit = {},
+): Promise<ReplicationSite> {
   const folder = temporaryFolder(t);
   const home = await Home.create(join(folder, 'home'));
   const clock = init.clock ?? systemClock;
@@ -94,10 +122,9 @@ export async function replicationSite(t: TestContext, init: ReplicationSiteInit 
     return path;
   };
   return {
-    ...{ ...site, exchange, library, source, outbox, follows, acceptance, publisher, verifier },
-    /** A folder beside the home. */
+    ...{ ...site, exchange, source, outbox, follows, acceptance, publisher, verifier },
     newFolder,
-    publish: (path: string, dataset = 'files'): Promise<Published> =>
+    publish: (path, dataset = 'files') =>
       publisher.publish({
         folder: path,
         dataset,
