@@ -13,7 +13,13 @@ const CODE_FOLDERS = ['src', 'test', 'native', 'scripts'];
 const CODE_NAMES = /(\.(ts|cc|h|sh)|^[a-z-]+)$/;
 
 /** Words of other programs for things that have one name here (docs/terms.md). */
-const FORBIDDEN = [/\bed2k hash\b/i, /\bhash list\b/i, /\bseeder\b/i, /\bleecher\b/i, /\btorrent\b/i];
+const FORBIDDEN = [
+  /\bed2k hash\b/i,
+  /\bhash list\b/i,
+  /\bseeder\b/i,
+  /\bleecher\b/i,
+  /\btorrent\b/i,
+];
 
 async function codeFiles(): Promise<readonly { name: string; text: string }[]> {
   const files: { name: string; text: string }[] = [];
@@ -76,7 +82,10 @@ describe('the repository', () => {
     const text = await readFile(join(ROOT, 'docs/limits.md'), 'utf8');
     const limits = await readFile(join(ROOT, 'src/base/limits.ts'), 'utf8');
     for (const match of limits.matchAll(/^export const ([A-Z0-9_]+)/gm)) {
-      assert.ok(text.includes(`\`${match[1] ?? ''}\``), `${match[1] ?? ''} is not in docs/limits.md`);
+      assert.ok(
+        text.includes(`\`${match[1] ?? ''}\``),
+        `${match[1] ?? ''} is not in docs/limits.md`,
+      );
     }
   });
 });

@@ -201,8 +201,8 @@ function isErrorCode(code: unknown): code is ErrorCode {
 
 /**
  * Waits for a call of the addon. Its failures become ReplicationErrors with the same code; a failed
- * system call stays what node:fs would have thrown (`code` is ENOENT, ENOSPC ...), for the caller to
- * wrap with the path it knows.
+ * system call stays what node:fs would have thrown (`code` is ENOENT, ENOSPC ...), for the caller
+ * to wrap with the path it knows.
  */
 export async function settled<Result>(call: Promise<Result>): Promise<Result> {
   try {
