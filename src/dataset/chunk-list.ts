@@ -51,10 +51,5 @@ export function chunkListLength(chunks: readonly ChunkRef[]): number {
 
 /** SHA-256 over the domain prefix and the packed list: equal for equal bytes in one key domain. */
 export function fileDigest(chunks: readonly ChunkRef[]): Buffer {
-  return fileDigestOfList(encodeChunkList(chunks));
-}
-
-/** The same, of the list as it is packed. */
-export function fileDigestOfList(packedChunks: Buffer): Buffer {
-  return hashWithDomain('fileDigest', packedChunks);
+  return hashWithDomain('fileDigest', encodeChunkList(chunks));
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Decodes a recipe as its bytes arrive, and checks what spans records: the order, that everything
 // lies in a folder of the recipe (so no path leads through a link), and the sizes of files.
-import { FILE_CHUNKS_MAX, RECIPE_RECORD_SIZE_MAX } from '../base/limits.ts';
+import { FILE_CHUNKS_MAX } from '../base/limits.ts';
 import { malformed } from '../bytes/malformed.ts';
 import type { ReplicationError } from '../base/errors.ts';
-import { chunkListLength, fileDigestOfList, type ChunkRef } from './chunk-list.ts';
-import { decodeRecord, RECIPE_FORMAT, type RecordChunks } from './recipe-record.ts';
+import { chunkListLength, type ChunkRef } from './chunk-list.ts';
+import { decodeRecord, RECIPE_FORMAT } from './recipe-record.ts';
 import { comparePaths, parentPath } from './recipe-path.ts';
-import { RECIPE_HEADER, type RecipeEntry } from './recipe.ts';
+import { RecipeSplitter, type EncodedEntry } from './recipe-splitter.ts';
+import type { RecipeEntry } from './recipe.ts';
 
 const LENGTH_SIZE = 4;
 
-/** A file whose chunks are not all here yet. */
-interface PartialFile {
+/** An entry, and the bytes that it was decoded from. */
+export interface DecodedEntry {
   readonly entry: RecipeEntry;
-  readonly chunks: ChunkRef[];
-  readonly packed: Buffer[];
+  readonly encoded: EncodedEntry;
 }
 
 /**
@@ -23,57 +23,29 @@ interface PartialFile {
  * decoder is spent.
  */
 export class RecipeDecoder {
-  #pending: Buffer = Buffer.alloc(0);
-  #hasHeader = false;
+  readonly #splitter = new RecipeSplitter();
   #last: Buffer | undefined;
   /** Paths of the folders around the last entry, the root first. */
   readonly #folders: Buffer[] = [];
-  #partial: PartialFile | undefined;
 
   /** The entries that are complete with these bytes; their buffers share memory with the input. */
   push(bytes: Buffer): RecipeEntry[] {
-    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-    const entries: RecipeEntry[] = [];
-    let offset = this.#skipHeader();
-    while (this.#hasHeader && this.#pending.length - offset >= LENGTH_SIZE) {
-      const length = this.#pending.readUInt32LE(offset);
-      if (length > RECIPE_RECORD_SIZE_MAX) throw failure('record', `has ${length} bytes`);
-      const end = offset + LENGTH_SIZE + length;
-      if (end > this.#pending.length) break;
-      const entry = this.#record(this.#pending.subarray(offset + LENGTH_SIZE, end));
-      if (entry !== undefined) entries.push(entry);
-      offset = end;
-    }
-    this.#pending = this.#pending.subarray(offset);
-    return entries;
+    return this.pushEncoded(bytes).map(({ entry }) => entry);
+  }
+
+  /** The same, each with its bytes. */
+  pushEncoded(bytes: Buffer): DecodedEntry[] {
+    return this.#splitter.push(bytes).map((encoded) => {
+      const entry = decodeEntry(encoded);
+      this.#place(entry);
+      return { entry, encoded };
+    });
   }
 
   /** Call after the last bytes: refuses a recipe that is cut off or has no root. */
   end(): void {
-    if (this.#pending.length > 0 || this.#partial !== undefined || this.#last === undefined) {
-      throw failure('', 'ends too early');
-    }
-  }
-
-  #skipHeader(): number {
-    if (this.#hasHeader || this.#pending.length < RECIPE_HEADER.length) return 0;
-    if (!this.#pending.subarray(0, RECIPE_HEADER.length).equals(RECIPE_HEADER)) {
-      throw failure('header', 'is not the one of a recipe of version 1');
-    }
-    this.#hasHeader = true;
-    return RECIPE_HEADER.length;
-  }
-
-  #record(bytes: Buffer): RecipeEntry | undefined {
-    const record = decodeRecord(bytes);
-    if (record.kind === 'chunks') {
-      if (this.#partial === undefined) throw failure('chunks', 'do not follow their file');
-      return this.#addChunks(this.#partial, record.content);
-    }
-    if (this.#partial !== undefined) throw failure('chunks', 'of a file are missing');
-    this.#place(record.entry);
-    if (record.content === undefined) return record.entry;
-    return this.#addChunks({ entry: record.entry, chunks: [], packed: [] }, record.content);
+    this.#splitter.end();
+    if (this.#last === undefined) throw failure('', 'ends too early');
   }
 
   /** Checks order and parent, and remembers folders. */
@@ -91,24 +63,28 @@ export class RecipeDecoder {
     this.#last = path;
     if (type === 'folder') this.#folders.push(path);
   }
+}
 
-  #addChunks(file: PartialFile, content: RecordChunks): RecipeEntry | undefined {
-    for (const chunk of content.chunks) file.chunks.push(chunk);
-    file.packed.push(content.packed);
-    if (file.chunks.length > FILE_CHUNKS_MAX) throw failure('chunks', 'of a file are too many');
-    if (content.hasMore) {
-      this.#partial = file;
-      return undefined;
-    }
-    this.#partial = undefined;
-    const holes = file.entry.holes ?? [];
-    const covered = holes.reduce((sum, hole) => sum + hole.length, chunkListLength(file.chunks));
-    if (covered !== file.entry.size) {
-      throw failure('size', `is ${file.entry.size}, chunks and holes have ${covered}`);
-    }
-    const packed = file.packed.length === 1 ? content.packed : Buffer.concat(file.packed);
-    return { ...file.entry, chunks: file.chunks, digest: fileDigestOfList(packed) };
+/** Decodes one entry by itself; its buffers share memory with the input. ERR_RECIPE_MALFORMED. */
+export function decodeEntry({ bytes }: EncodedEntry): RecipeEntry {
+  let entry: RecipeEntry | undefined;
+  const chunks: ChunkRef[] = [];
+  for (let offset = 0; offset < bytes.length;) {
+    const end = offset + LENGTH_SIZE + bytes.readUInt32LE(offset);
+    const record = decodeRecord(bytes.subarray(offset + LENGTH_SIZE, end));
+    if (record.kind === 'entry') entry = record.entry;
+    for (const chunk of record.content?.chunks ?? []) chunks.push(chunk);
+    offset = end;
   }
+  if (entry === undefined) throw failure('', 'has an entry without a record');
+  if (entry.type !== 'file') return entry;
+  if (chunks.length > FILE_CHUNKS_MAX) throw failure('chunks', 'of a file are too many');
+  const holes = entry.holes ?? [];
+  const covered = holes.reduce((sum, hole) => sum + hole.length, chunkListLength(chunks));
+  if (covered !== entry.size) {
+    throw failure('size', `is ${entry.size}, chunks and holes have ${covered}`);
+  }
+  return { ...entry, chunks };
 }
 
 function failure(path: string, problem: string): ReplicationError {

@@ -17,13 +17,24 @@ import { RECORD, type EntryType, type Hole, type RecipeEntry, type Xattr } from 
 export const RECIPE_FORMAT = { code: 'ERR_RECIPE_MALFORMED', name: 'recipe' } as const;
 const MODE_MAX = 0o7777;
 const NSEC_MAX = 999_999_999;
+/** mode u16le | uid u32le | gid u32le | mtime i64le u32le */
+const FIXED_METADATA_SIZE = 22;
+/** offset u64le | length u64le */
+const HOLE_SIZE = 16;
 
-/** Chunks of a record, packed as in it. */
+/** Chunks of a record. */
 export interface RecordChunks {
   readonly chunks: readonly ChunkRef[];
-  readonly packed: Buffer;
   /** A record of kind chunks follows for the same file. */
   readonly hasMore: boolean;
+}
+
+/** As much of a record as is needed to tell entries apart. */
+export interface RecordHead {
+  /** Undefined for further chunks of the file before. */
+  readonly entry: { readonly type: EntryType; readonly path: Buffer } | undefined;
+  /** A record of kind chunks follows for the same file. */
+  readonly isContinued: boolean;
 }
 
 /** What one record says: the head of an entry, or further chunks of the file before. */
@@ -64,6 +75,25 @@ export function decodeRecord(bytes: Buffer): RecipeRecord {
   return { kind: 'entry', entry: { ...entry, target } };
 }
 
+/** Reads over all that decodeRecord checks. Takes the bytes after the record's length field. */
+export function readRecordHead(bytes: Buffer): RecordHead {
+  const reader = new BufferReader(bytes, RECIPE_FORMAT);
+  const kind = reader.u8('kind');
+  if (kind === RECORD.chunks) return { entry: undefined, isContinued: reader.u8('more') === 1 };
+  const type = entryType(kind);
+  if (type === undefined) throw reader.error('kind', `is ${kind}`);
+  const path = reader.bytes(reader.u16le('path'), 'path');
+  if (type !== 'file') return { entry: { type, path }, isContinued: false };
+  reader.bytes(FIXED_METADATA_SIZE, 'metadata');
+  for (let left = xattrCount(reader); left > 0; left -= 1) {
+    reader.bytes(reader.u8('xattrs[].name'), 'xattrs[].name');
+    reader.bytes(reader.u32le('xattrs[].value'), 'xattrs[].value');
+  }
+  reader.u64le('size');
+  reader.bytes(holeCount(reader) * HOLE_SIZE, 'holes');
+  return { entry: { type, path }, isContinued: reader.u8('more') === 1 };
+}
+
 type Metadata = Pick<RecipeEntry, 'mode' | 'uid' | 'gid' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>;
 
 function entryType(kind: number): EntryType | undefined {
@@ -99,9 +129,20 @@ function readMetadata(reader: BufferReader): Metadata {
   return { mode, uid, gid, mtimeSec, mtimeNsec, xattrs: readXattrs(reader) };
 }
 
-function readXattrs(reader: BufferReader): Xattr[] {
+function xattrCount(reader: BufferReader): number {
   const count = reader.u16le('xattrs');
   if (count > XATTRS_MAX) throw reader.error('xattrs', `are ${count}`);
+  return count;
+}
+
+function holeCount(reader: BufferReader): number {
+  const count = reader.u32le('holes');
+  if (count > HOLES_MAX) throw reader.error('holes', `are ${count}`);
+  return count;
+}
+
+function readXattrs(reader: BufferReader): Xattr[] {
+  const count = xattrCount(reader);
   const xattrs: Xattr[] = [];
   let size = 0;
   for (let index = 0; index < count; index += 1) {
@@ -141,8 +182,7 @@ function readFile(
 }
 
 function readHoles(reader: BufferReader, size: number): Hole[] {
-  const count = reader.u32le('holes');
-  if (count > HOLES_MAX) throw reader.error('holes', `are ${count}`);
+  const count = holeCount(reader);
   const holes: Hole[] = [];
   let end = -1;
   for (let index = 0; index < count; index += 1) {
@@ -164,5 +204,5 @@ function readChunks(reader: BufferReader): RecordChunks {
     more === 0 ? count <= RECIPE_RECORD_CHUNKS_MAX : count === RECIPE_RECORD_CHUNKS_MAX;
   if (more > 1 || !isRight) throw reader.error('chunkCount', `is ${count} with more ${more}`);
   const packed = reader.bytes(count * CHUNK_REF_SIZE, 'chunks');
-  return { chunks: decodeChunkList(packed, RECIPE_FORMAT), packed, hasMore: more === 1 };
+  return { chunks: decodeChunkList(packed, RECIPE_FORMAT), hasMore: more === 1 };
 }

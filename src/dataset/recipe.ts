@@ -54,8 +54,6 @@ export interface RecipeEntry {
   readonly holes?: readonly Hole[];
   /** File: its bytes outside of holes, in order. */
   readonly chunks: readonly ChunkRef[];
-  /** File: fileDigest(chunks). Follows from the chunks, so it is not stored. */
-  readonly digest?: Buffer;
 }
 
 /** The records of one entry; a value that breaks the format is a bug (AssertionError). */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a snapshot changes at one path against an earlier one, so that a replica reuses what it has.
 // Recipes have one order, so two of them are compared while both are read, and none is held.
+import type { ChunkRef } from './chunk-list.ts';
 import type { RecipeEntry, Xattr } from './recipe.ts';
 
 /**
@@ -23,7 +24,7 @@ function sameContent(left: RecipeEntry, right: RecipeEntry): boolean {
   return (
     left.type === right.type &&
     left.size === right.size &&
-    sameBytes(left.digest, right.digest) &&
+    sameChunks(left.chunks, right.chunks) &&
     sameBytes(left.target, right.target) &&
     sameHoles(left.holes ?? [], right.holes ?? [])
   );
@@ -37,6 +38,16 @@ function sameMetadata(left: RecipeEntry, right: RecipeEntry): boolean {
     left.mtimeSec === right.mtimeSec &&
     left.mtimeNsec === right.mtimeNsec &&
     sameXattrs(left.xattrs, right.xattrs)
+  );
+}
+
+function sameChunks(left: readonly ChunkRef[], right: readonly ChunkRef[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ id, length }, index) => {
+      const other = right[index];
+      return other?.length === length && other.id.equals(id);
+    })
   );
 }
 

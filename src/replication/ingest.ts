@@ -2,7 +2,7 @@
 // Turns a scanned folder into a recipe and the chunks that no pack has yet. Files that look as they
 // did in the parent snapshot are not read: their chunks are taken over from its recipe.
 import { DISK_BLOCK_SIZE, ENTRY_OVERHEAD } from '../base/limits.ts';
-import { chunkListLength, type ChunkRef } from '../dataset/chunk-list.ts';
+import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
 import type { Hole, RecipeEntry } from '../dataset/recipe.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
@@ -134,11 +134,12 @@ export class Ingest {
   async #addKnown(entry: SourceEntry, parent: RecipeCursor | undefined): Promise<void> {
     if (entry.type === 'file') {
       const known = await parent?.seek(entry.path);
-      if (known?.type !== 'file' || known.size !== entry.stat.size) {
+      if (known?.type !== 'file') {
         throw new TypeError('a stamp names a file that its snapshot does not have');
       }
-      const { chunks, holes = [] } = known;
-      await this.#addFile(entry, { chunks, holes, stat: entry.stat });
+      // The stamp covers the time of the last change of metadata, so the whole entry is the same.
+      this.#count(entry, entry.stat, entry.holes);
+      await this.#recipe.appendEncoded(known.bytes);
       return;
     }
     if (entry.type === 'hardlink' && this.#leftOut.has(keyOf(entry.target))) {
@@ -150,13 +151,17 @@ export class Ingest {
   }
 
   async #addFile(entry: SourceEntry, { chunks, holes, stat }: FileContent): Promise<void> {
+    this.#count(entry, stat, holes);
+    await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
+  }
+
+  #count({ path }: SourceEntry, stat: EntryStat, holes: readonly Hole[]): void {
+    const dataBytes = holes.reduce((size, hole) => size - hole.length, stat.size);
     this.#fileCount += 1;
     this.#contentBytes += stat.size;
-    const dataBytes = chunkListLength(chunks);
     this.#allocatedBytes +=
       Math.ceil(dataBytes / DISK_BLOCK_SIZE) * DISK_BLOCK_SIZE + ENTRY_OVERHEAD;
-    this.#components.stamps.add(entry.path, stat);
-    await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
+    this.#components.stamps.add(path, stat);
   }
 
   #leaveOut(entry: SourceEntry, reason: 'unreadable' | 'gone'): void {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A recipe walked side by side with something else that has the same order.
-import type { RecipeEntry } from '../dataset/recipe.ts';
 import { comparePaths } from '../dataset/recipe-path.ts';
+import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 
 export class RecipeCursor {
-  readonly #batches: AsyncGenerator<readonly RecipeEntry[]>;
-  #batch: readonly RecipeEntry[] = [];
+  readonly #batches: AsyncGenerator<readonly EncodedEntry[]>;
+  #batch: readonly EncodedEntry[] = [];
   #index = 0;
   #isAtEnd = false;
 
-  constructor(batches: AsyncGenerator<readonly RecipeEntry[]>) {
+  constructor(batches: AsyncGenerator<readonly EncodedEntry[]>) {
     this.#batches = batches;
   }
 
   /** The entry at this path. Paths must be asked for in ascending order. */
-  async seek(path: Buffer): Promise<RecipeEntry | undefined> {
+  async seek(path: Buffer): Promise<EncodedEntry | undefined> {
     for (;;) {
       const entry = this.#batch[this.#index];
       if (entry === undefined) {

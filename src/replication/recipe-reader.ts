@@ -9,9 +9,9 @@ import {
   type ChunkRef,
 } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
-import { RecipeDecoder } from '../dataset/recipe-decoder.ts';
+import { RecipeDecoder, type DecodedEntry } from '../dataset/recipe-decoder.ts';
 import { RECIPE_FORMAT } from '../dataset/recipe-record.ts';
-import type { RecipeEntry } from '../dataset/recipe.ts';
+import { RecipeSplitter, type EncodedEntry } from '../dataset/recipe-splitter.ts';
 
 /** Where chunks can be read: verified by their ids, in the order asked for. */
 export interface ChunkSource {
@@ -19,21 +19,36 @@ export interface ChunkSource {
 }
 
 /**
- * The entries, some at a time. Throws ERR_RECIPE_MALFORMED when the recipe breaks its format or is
- * not the one that the root names, and what the source throws.
+ * The entries, some at a time, decoded and checked. Throws ERR_RECIPE_MALFORMED when the recipe
+ * breaks its format or is not the one that the root names, and what the source throws.
  */
 export async function* readRecipe(
   source: ChunkSource,
   root: RecipeRoot,
   signal?: AbortSignal,
-): AsyncGenerator<readonly RecipeEntry[]> {
-  const chunks = await recipeChunks(source, root, signal);
+): AsyncGenerator<readonly DecodedEntry[]> {
   const decoder = new RecipeDecoder();
-  for await (const bytes of readInBatches(source, chunks, signal)) {
-    const entries = decoder.push(bytes);
-    if (entries.length > 0) yield entries;
-  }
+  for await (const bytes of readRecipeBytes(source, root, signal)) yield decoder.pushEncoded(bytes);
   decoder.end();
+}
+
+/** The entries as they are, of a recipe that was checked before. */
+export async function* readEncodedRecipe(
+  source: ChunkSource,
+  root: RecipeRoot,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly EncodedEntry[]> {
+  const splitter = new RecipeSplitter();
+  for await (const bytes of readRecipeBytes(source, root, signal)) yield splitter.push(bytes);
+  splitter.end();
+}
+
+async function* readRecipeBytes(
+  source: ChunkSource,
+  root: RecipeRoot,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  yield* readInBatches(source, await recipeChunks(source, root, signal), signal);
 }
 
 /** The chunks of the recipe itself: the root's, or what the lists below it name. */

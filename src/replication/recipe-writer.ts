@@ -28,8 +28,12 @@ export class RecipeWriter {
   }
 
   /** Entries come in the order of comparePaths, the root folder first. */
-  async append(entry: RecipeEntry): Promise<void> {
-    const bytes = encodeRecipeEntry(entry);
+  append(entry: RecipeEntry): Promise<void> {
+    return this.appendEncoded(encodeRecipeEntry(entry));
+  }
+
+  /** An entry as another recipe has it. */
+  async appendEncoded(bytes: Buffer): Promise<void> {
     this.#pieces.push(bytes);
     this.#pending += bytes.length;
     if (this.#pending >= RECIPE_BATCH_SIZE) await this.#cut(false);

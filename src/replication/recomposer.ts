@@ -9,6 +9,7 @@ import { ReplicationError, storageError } from '../base/errors.ts';
 import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { errnoName } from '../native/entry.ts';
+import { decodeEntry, type DecodedEntry } from '../dataset/recipe-decoder.ts';
 import { changeOf } from '../dataset/snapshot-diff.ts';
 import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
@@ -86,10 +87,10 @@ export class Recomposer {
   }
 
   /** Makes the whole tree; it is not on disk yet when this resolves. */
-  async run(recipe: AsyncGenerator<readonly RecipeEntry[]>): Promise<void> {
+  async run(recipe: AsyncGenerator<readonly DecodedEntry[]>): Promise<void> {
     try {
       for await (const entries of recipe) {
-        for (const entry of entries) await this.#add(entry);
+        for (const decoded of entries) await this.#add(decoded);
       }
       await this.#flush();
       await this.#writing;
@@ -100,7 +101,8 @@ export class Recomposer {
     }
   }
 
-  async #add(entry: RecipeEntry): Promise<void> {
+  async #add(decoded: DecodedEntry): Promise<void> {
+    const { entry } = decoded;
     const path = this.#pathOf(entry.path);
     switch (entry.type) {
       case 'folder':
@@ -122,15 +124,16 @@ export class Recomposer {
         });
         break;
       case 'file':
-        await this.#addFile(entry, path);
+        await this.#addFile(decoded, path);
     }
     const { operations, files, metadata, size } = this.#batch;
     const count = operations.length + files.length + metadata.length;
     if (count >= RECOMPOSE_BATCH_ENTRIES || size >= RECOMPOSE_BATCH_SIZE) await this.#flush();
   }
 
-  async #addFile(entry: RecipeEntry, path: Buffer): Promise<void> {
-    const taken = await this.#takeOver(entry, path);
+  async #addFile(decoded: DecodedEntry, path: Buffer): Promise<void> {
+    const { entry } = decoded;
+    const taken = await this.#takeOver(decoded, path);
     if (taken !== undefined) {
       this.#batch.operations.push(...taken);
       return;
@@ -147,11 +150,17 @@ export class Recomposer {
   }
 
   /** Operations that make the file from the previous tree's, when that has the same content. */
-  async #takeOver(entry: RecipeEntry, path: Buffer): Promise<FileOperation[] | undefined> {
+  async #takeOver(
+    { entry, encoded }: DecodedEntry,
+    path: Buffer,
+  ): Promise<FileOperation[] | undefined> {
     const { previous } = this.#init;
-    const old = await previous?.recipe.seek(entry.path);
-    const change = changeOf(old, entry);
-    if (previous === undefined || old === undefined || change === 'new') return undefined;
+    const before = await previous?.recipe.seek(entry.path);
+    if (previous === undefined || before === undefined) return undefined;
+    const isEqual = before.bytes.equals(encoded.bytes);
+    const old = isEqual ? entry : decodeEntry(before);
+    const change = isEqual ? 'unchanged' : changeOf(old, entry);
+    if (change === 'new') return undefined;
     const found = previous.found.get(entry.path.toString('latin1'));
     const isUntouched =
       found?.stat?.type === 'file' &&

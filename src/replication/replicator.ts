@@ -22,7 +22,7 @@ import type { WantedPack } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
-import { readRecipe } from './recipe-reader.ts';
+import { readEncodedRecipe, readRecipe } from './recipe-reader.ts';
 import { Recomposer, type PreviousTree } from './recomposer.ts';
 import { ReplicaFolder } from './replica-folder.ts';
 import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
@@ -213,7 +213,7 @@ export class Replicator {
     for (const entry of await readTree(root, signal)) {
       found.set(entry.path.toString('latin1'), entry);
     }
-    return { name, recipe: new RecipeCursor(readRecipe(set, body.recipe, signal)), found };
+    return { name, recipe: new RecipeCursor(readEncodedRecipe(set, body.recipe, signal)), found };
   }
 
   /** Signs and keeps a receipt with what it says, then sends it to the writer. */

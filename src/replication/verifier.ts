@@ -136,7 +136,7 @@ export class Verifier {
       });
       const tree = new TreeComparison(found);
       for await (const entries of readRecipe(set, body.recipe, signal)) {
-        for (const entry of entries) {
+        for (const { entry } of entries) {
           const isFile = tree.compare(entry);
           if (isFile) await comparison.add(entry);
         }

@@ -4,6 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519';
+import { fileDigest } from '../../src/dataset/chunk-list.ts';
 import { decodeAnnouncement, encodeAnnouncement } from '../../src/dataset/announcement.ts';
 import { encodeCommit, type Commit } from '../../src/dataset/commit.ts';
 import { encodeDescriptor, packIdOf } from '../../src/dataset/descriptor.ts';
@@ -193,7 +194,7 @@ function packVectors(): unknown {
 
 function recipeVectors(): unknown {
   const records = samples.ENTRIES.map((entry) => ({
-    value: entry,
+    value: entry.type === 'file' ? { ...entry, digest: fileDigest(entry.chunks) } : entry,
     bytes: encodeRecipeEntry(entry),
   }));
   return { header: RECIPE_HEADER, records };

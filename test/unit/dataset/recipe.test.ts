@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeChunkList, fileDigest } from '../../../src/dataset/chunk-list.ts';
-import { RecipeDecoder } from '../../../src/dataset/recipe-decoder.ts';
+import { RecipeDecoder, decodeEntry } from '../../../src/dataset/recipe-decoder.ts';
 import { comparePaths, parentPath, pathProblem } from '../../../src/dataset/recipe-path.ts';
+import { RecipeSplitter } from '../../../src/dataset/recipe-splitter.ts';
 import { encodeRecipeEntry, RECIPE_HEADER, type RecipeEntry } from '../../../src/dataset/recipe.ts';
 import { refuses } from '../../support/refuses.ts';
 import { CHUNKS, ENTRIES } from '../../support/samples.ts';
@@ -61,7 +62,7 @@ test('a file of many chunks spans records', () => {
       return { id, length: 1 + (index % 3) };
     });
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const file = { ...FILE, path: Buffer.from('f'), size, chunks, digest: fileDigest(chunks) };
+    const file = { ...FILE, path: Buffer.from('f'), size, chunks };
     delete (file as { holes?: unknown }).holes;
     assert.deepEqual(decodeAll(recipeOf([ROOT, file])), [ROOT, file]);
   }
@@ -191,4 +192,18 @@ test('the file digest depends on ids, lengths and their order', () => {
     fileDigest([{ ...first, length: 65_535 }]),
   ];
   assert.equal(new Set(digests.map((digest) => digest.toString('hex'))).size, 5);
+});
+
+test('a recipe splits into the bytes of its entries, of which each decodes by itself', () => {
+  const recipe = recipeOf(ENTRIES);
+  for (let cut = 0; cut <= recipe.length; cut += 7) {
+    const splitter = new RecipeSplitter();
+    const encoded = [
+      ...splitter.push(recipe.subarray(0, cut)),
+      ...splitter.push(recipe.subarray(cut)),
+    ];
+    splitter.end();
+    assert.deepEqual(encoded.map(decodeEntry), ENTRIES);
+    assert.deepEqual(Buffer.concat([RECIPE_HEADER, ...encoded.map(({ bytes }) => bytes)]), recipe);
+  }
 });
