@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Decodes a recipe as its bytes arrive, and checks what spans records: the order, that everything
-// lies in a folder of the recipe (so no path leads through a link), and the sizes of files.
+// Decodes a recipe as its bytes arrive, with every check of the format; and single entries of one.
 import { FILE_CHUNKS_MAX } from '../base/limits.ts';
 import { malformed } from '../bytes/malformed.ts';
 import type { ReplicationError } from '../base/errors.ts';
 import { chunkListLength, type ChunkRef } from './chunk-list.ts';
-import { decodeRecord, RECIPE_FORMAT } from './recipe-record.ts';
-import { comparePaths, parentPath } from './recipe-path.ts';
+import { RecipeOrder } from './recipe-order.ts';
+import { decodeRecord, decodeRecordMetadata, RECIPE_FORMAT } from './recipe-record.ts';
 import { RecipeSplitter, type EncodedEntry } from './recipe-splitter.ts';
 import type { RecipeEntry } from './recipe.ts';
 
 const LENGTH_SIZE = 4;
-
-/** An entry, and the bytes that it was decoded from. */
-export interface DecodedEntry {
-  readonly entry: RecipeEntry;
-  readonly encoded: EncodedEntry;
-}
 
 /**
  * One recipe, pushed in pieces of any length. Every error is ERR_RECIPE_MALFORMED; after one the
@@ -24,44 +17,21 @@ export interface DecodedEntry {
  */
 export class RecipeDecoder {
   readonly #splitter = new RecipeSplitter();
-  #last: Buffer | undefined;
-  /** Paths of the folders around the last entry, the root first. */
-  readonly #folders: Buffer[] = [];
+  readonly #order = new RecipeOrder();
 
   /** The entries that are complete with these bytes; their buffers share memory with the input. */
   push(bytes: Buffer): RecipeEntry[] {
-    return this.pushEncoded(bytes).map(({ entry }) => entry);
-  }
-
-  /** The same, each with its bytes. */
-  pushEncoded(bytes: Buffer): DecodedEntry[] {
     return this.#splitter.push(bytes).map((encoded) => {
       const entry = decodeEntry(encoded);
-      this.#place(entry);
-      return { entry, encoded };
+      this.#order.check(entry);
+      return entry;
     });
   }
 
   /** Call after the last bytes: refuses a recipe that is cut off or has no root. */
   end(): void {
     this.#splitter.end();
-    if (this.#last === undefined) throw failure('', 'ends too early');
-  }
-
-  /** Checks order and parent, and remembers folders. */
-  #place({ path, type }: RecipeEntry): void {
-    if (this.#last === undefined) {
-      if (path.length > 0 || type !== 'folder') throw failure('path', 'is not the root at first');
-    } else {
-      if (comparePaths(this.#last, path) >= 0) throw failure('path', 'is out of order');
-      const parent = parentPath(path);
-      while (this.#folders.length > 0 && this.#folders.at(-1)?.equals(parent) !== true) {
-        this.#folders.pop();
-      }
-      if (this.#folders.length === 0) throw failure('path', 'is not in a folder of the recipe');
-    }
-    this.#last = path;
-    if (type === 'folder') this.#folders.push(path);
+    this.#order.end();
   }
 }
 
@@ -85,6 +55,11 @@ export function decodeEntry({ bytes }: EncodedEntry): RecipeEntry {
     throw failure('size', `is ${entry.size}, chunks and holes have ${covered}`);
   }
   return { ...entry, chunks };
+}
+
+/** All of an entry but its chunks, of which the list is empty. ERR_RECIPE_MALFORMED. */
+export function decodeMetadata({ bytes }: EncodedEntry): RecipeEntry {
+  return decodeRecordMetadata(bytes.subarray(LENGTH_SIZE));
 }
 
 function failure(path: string, problem: string): ReplicationError {

@@ -9,6 +9,7 @@ import {
   XATTR_NAME_LENGTH_MAX,
   XATTR_VALUE_SIZE_MAX,
 } from '../base/limits.ts';
+import { malformed } from '../bytes/malformed.ts';
 import { BufferReader } from '../bytes/reader.ts';
 import { CHUNK_REF_SIZE, decodeChunkList, type ChunkRef } from './chunk-list.ts';
 import { comparePaths, pathProblem } from './recipe-path.ts';
@@ -17,10 +18,7 @@ import { RECORD, type EntryType, type Hole, type RecipeEntry, type Xattr } from 
 export const RECIPE_FORMAT = { code: 'ERR_RECIPE_MALFORMED', name: 'recipe' } as const;
 const MODE_MAX = 0o7777;
 const NSEC_MAX = 999_999_999;
-/** mode u16le | uid u32le | gid u32le | mtime i64le u32le */
-const FIXED_METADATA_SIZE = 22;
-/** offset u64le | length u64le */
-const HOLE_SIZE = 16;
+const FULL_RECORD_SIZE_MIN = RECIPE_RECORD_CHUNKS_MAX * CHUNK_REF_SIZE;
 
 /** Chunks of a record. */
 export interface RecordChunks {
@@ -75,23 +73,38 @@ export function decodeRecord(bytes: Buffer): RecipeRecord {
   return { kind: 'entry', entry: { ...entry, target } };
 }
 
-/** Reads over all that decodeRecord checks. Takes the bytes after the record's length field. */
+/** Takes the bytes after the record's length field; what it does not read is not checked. */
 export function readRecordHead(bytes: Buffer): RecordHead {
   const reader = new BufferReader(bytes, RECIPE_FORMAT);
   const kind = reader.u8('kind');
-  if (kind === RECORD.chunks) return { entry: undefined, isContinued: reader.u8('more') === 1 };
+  // A record that goes on in another one is full, so a shorter one is the last of its entry.
+  const isFull = bytes.length >= FULL_RECORD_SIZE_MIN;
+  if (kind === RECORD.chunks) return { entry: undefined, isContinued: readChunks(reader).hasMore };
   const type = entryType(kind);
   if (type === undefined) throw reader.error('kind', `is ${kind}`);
   const path = reader.bytes(reader.u16le('path'), 'path');
-  if (type !== 'file') return { entry: { type, path }, isContinued: false };
-  reader.bytes(FIXED_METADATA_SIZE, 'metadata');
-  for (let left = xattrCount(reader); left > 0; left -= 1) {
-    reader.bytes(reader.u8('xattrs[].name'), 'xattrs[].name');
-    reader.bytes(reader.u32le('xattrs[].value'), 'xattrs[].value');
+  const isContinued = isFull && type === 'file' && isFileContinued(reader);
+  return { entry: { type, path }, isContinued };
+}
+
+/** The reader stands behind the path. */
+function isFileContinued(reader: BufferReader): boolean {
+  readMetadata(reader);
+  readHoles(reader, reader.u64le('size'));
+  return readChunks(reader).hasMore;
+}
+
+/** An entry without its chunks; for a record that is no entry of its own ERR_RECIPE_MALFORMED. */
+export function decodeRecordMetadata(bytes: Buffer): RecipeEntry {
+  if (bytes[0] !== RECORD.file) {
+    const record = decodeRecord(bytes);
+    if (record.kind === 'entry') return record.entry;
+    throw malformed(RECIPE_FORMAT, 'kind', 'is not that of an entry');
   }
-  reader.u64le('size');
-  reader.bytes(holeCount(reader) * HOLE_SIZE, 'holes');
-  return { entry: { type, path }, isContinued: reader.u8('more') === 1 };
+  const reader = new BufferReader(bytes, RECIPE_FORMAT);
+  reader.u8('kind');
+  const path = readPath(reader, 'path');
+  return readFileHead(reader, { path, type: 'file', ...readMetadata(reader) });
 }
 
 type Metadata = Pick<RecipeEntry, 'mode' | 'uid' | 'gid' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>;
@@ -129,20 +142,9 @@ function readMetadata(reader: BufferReader): Metadata {
   return { mode, uid, gid, mtimeSec, mtimeNsec, xattrs: readXattrs(reader) };
 }
 
-function xattrCount(reader: BufferReader): number {
+function readXattrs(reader: BufferReader): Xattr[] {
   const count = reader.u16le('xattrs');
   if (count > XATTRS_MAX) throw reader.error('xattrs', `are ${count}`);
-  return count;
-}
-
-function holeCount(reader: BufferReader): number {
-  const count = reader.u32le('holes');
-  if (count > HOLES_MAX) throw reader.error('holes', `are ${count}`);
-  return count;
-}
-
-function readXattrs(reader: BufferReader): Xattr[] {
-  const count = xattrCount(reader);
   const xattrs: Xattr[] = [];
   let size = 0;
   for (let index = 0; index < count; index += 1) {
@@ -168,21 +170,24 @@ function readFile(
   reader: BufferReader,
   head: Pick<RecipeEntry, 'path' | 'type'> & Metadata,
 ): RecipeRecord {
+  const entry = readFileHead(reader, head);
+  const content = readChunks(reader);
+  return { kind: 'entry', entry: { ...entry, chunks: content.chunks }, content };
+}
+
+function readFileHead(
+  reader: BufferReader,
+  head: Pick<RecipeEntry, 'path' | 'type'> & Metadata,
+): RecipeEntry {
   if (head.path.length === 0) throw reader.error('path', 'is empty for a file');
   const size = reader.u64le('size');
   const holes = readHoles(reader, size);
-  const content = readChunks(reader);
-  const entry: RecipeEntry = {
-    ...head,
-    size,
-    ...(holes.length === 0 ? {} : { holes }),
-    chunks: content.chunks,
-  };
-  return { kind: 'entry', entry, content };
+  return { ...head, size, ...(holes.length === 0 ? {} : { holes }), chunks: [] };
 }
 
 function readHoles(reader: BufferReader, size: number): Hole[] {
-  const count = holeCount(reader);
+  const count = reader.u32le('holes');
+  if (count > HOLES_MAX) throw reader.error('holes', `are ${count}`);
   const holes: Hole[] = [];
   let end = -1;
   for (let index = 0; index < count; index += 1) {

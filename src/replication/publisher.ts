@@ -34,7 +34,7 @@ import type { PackExchange } from './pack-exchange.ts';
 import { completeRow } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
-import { readEncodedRecipe } from './recipe-reader.ts';
+import { readRecipe } from './recipe-reader.ts';
 import type { PublishProgress } from './site-view.ts';
 import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
 import { StampWriter, type StampStore } from './stamp-store.ts';
@@ -191,7 +191,7 @@ export class Publisher {
     const recipe =
       parent === undefined || cursor === undefined
         ? undefined
-        : new RecipeCursor(readEncodedRecipe(known, parent.body.recipe, signal));
+        : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
     const writing = await this.#startPacks(plan, keys, genesis.zstdLevel);
     const { threads } = this.#init;
     const sink = new ChunkSink(

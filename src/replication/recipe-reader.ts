@@ -9,7 +9,7 @@ import {
   type ChunkRef,
 } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
-import { RecipeDecoder, type DecodedEntry } from '../dataset/recipe-decoder.ts';
+import { RecipeOrder } from '../dataset/recipe-order.ts';
 import { RECIPE_FORMAT } from '../dataset/recipe-record.ts';
 import { RecipeSplitter, type EncodedEntry } from '../dataset/recipe-splitter.ts';
 
@@ -19,28 +19,24 @@ export interface ChunkSource {
 }
 
 /**
- * The entries, some at a time, decoded and checked. Throws ERR_RECIPE_MALFORMED when the recipe
- * breaks its format or is not the one that the root names, and what the source throws.
+ * The entries, some at a time. What holds between entries is checked, an entry itself when it is
+ * decoded. Throws ERR_RECIPE_MALFORMED when the recipe breaks its format or is not the one that the
+ * root names, and what the source throws.
  */
 export async function* readRecipe(
   source: ChunkSource,
   root: RecipeRoot,
   signal?: AbortSignal,
-): AsyncGenerator<readonly DecodedEntry[]> {
-  const decoder = new RecipeDecoder();
-  for await (const bytes of readRecipeBytes(source, root, signal)) yield decoder.pushEncoded(bytes);
-  decoder.end();
-}
-
-/** The entries as they are, of a recipe that was checked before. */
-export async function* readEncodedRecipe(
-  source: ChunkSource,
-  root: RecipeRoot,
-  signal?: AbortSignal,
 ): AsyncGenerator<readonly EncodedEntry[]> {
   const splitter = new RecipeSplitter();
-  for await (const bytes of readRecipeBytes(source, root, signal)) yield splitter.push(bytes);
+  const order = new RecipeOrder();
+  for await (const bytes of readRecipeBytes(source, root, signal)) {
+    const entries = splitter.push(bytes);
+    for (const entry of entries) order.check(entry);
+    yield entries;
+  }
   splitter.end();
+  order.end();
 }
 
 async function* readRecipeBytes(

@@ -9,15 +9,16 @@ import { ReplicationError, storageError } from '../base/errors.ts';
 import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { errnoName } from '../native/entry.ts';
-import { decodeEntry, type DecodedEntry } from '../dataset/recipe-decoder.ts';
+import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
+import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { changeOf } from '../dataset/snapshot-diff.ts';
 import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
-import type { TreeEntry } from '../native/folder.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
 import { metadataOperations, metadataProblems } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
 import type { ChunkSource } from './recipe-reader.ts';
+import type { TreeCursor } from './tree-cursor.ts';
 
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
@@ -30,8 +31,8 @@ export interface PreviousTree {
   /** Name below the snapshots folder. */
   readonly name: Buffer;
   readonly recipe: RecipeCursor;
-  /** What lies there now: a file that somebody changed is not taken over. By path as latin1. */
-  readonly found: ReadonlyMap<string, TreeEntry>;
+  /** What lies there now: a file that somebody changed is not taken over. */
+  readonly found: TreeCursor;
 }
 
 interface Components {
@@ -87,10 +88,10 @@ export class Recomposer {
   }
 
   /** Makes the whole tree; it is not on disk yet when this resolves. */
-  async run(recipe: AsyncGenerator<readonly DecodedEntry[]>): Promise<void> {
+  async run(recipe: AsyncGenerator<readonly EncodedEntry[]>): Promise<void> {
     try {
       for await (const entries of recipe) {
-        for (const decoded of entries) await this.#add(decoded);
+        for (const encoded of entries) await this.#add(encoded);
       }
       await this.#flush();
       await this.#writing;
@@ -101,43 +102,40 @@ export class Recomposer {
     }
   }
 
-  async #add(decoded: DecodedEntry): Promise<void> {
-    const { entry } = decoded;
-    const path = this.#pathOf(entry.path);
-    switch (entry.type) {
-      case 'folder':
-        this.#batch.operations.push({ operation: 'makeFolder', path, mode: 0o700 });
-        this.#folders.push(entry);
-        break;
-      case 'symlink':
-        this.#batch.operations.push(
-          { operation: 'symbolicLink', path, target: entry.target ?? Buffer.alloc(0) },
-          ...metadataOperations(path, entry),
-        );
-        break;
-      case 'hardlink':
-        // The file may be made in this very batch, after the operations that need no content.
-        this.#batch.metadata.push({
-          operation: 'hardLink',
-          path,
-          from: this.#pathOf(entry.target ?? Buffer.alloc(0)),
-        });
-        break;
-      case 'file':
-        await this.#addFile(decoded, path);
+  async #add(encoded: EncodedEntry): Promise<void> {
+    if (encoded.type === 'file') {
+      const path = this.#pathOf(encoded.path);
+      const taken = await this.#takeOver(encoded, path);
+      if (taken === undefined) await this.#addFile(decodeEntry(encoded), path);
+      else this.#batch.operations.push(...taken);
+    } else {
+      this.#addPlain(decodeEntry(encoded));
     }
     const { operations, files, metadata, size } = this.#batch;
     const count = operations.length + files.length + metadata.length;
     if (count >= RECOMPOSE_BATCH_ENTRIES || size >= RECOMPOSE_BATCH_SIZE) await this.#flush();
   }
 
-  async #addFile(decoded: DecodedEntry, path: Buffer): Promise<void> {
-    const { entry } = decoded;
-    const taken = await this.#takeOver(decoded, path);
-    if (taken !== undefined) {
-      this.#batch.operations.push(...taken);
-      return;
+  /** An entry without content. */
+  #addPlain(entry: RecipeEntry): void {
+    const path = this.#pathOf(entry.path);
+    const target = entry.target ?? Buffer.alloc(0);
+    if (entry.type === 'folder') {
+      this.#batch.operations.push({ operation: 'makeFolder', path, mode: 0o700 });
+      this.#folders.push(entry);
+    } else if (entry.type === 'symlink') {
+      this.#batch.operations.push(
+        { operation: 'symbolicLink', path, target },
+        ...metadataOperations(path, entry),
+      );
+    } else {
+      // The file may be made in this very batch, after the operations that need no content.
+      const from = this.#pathOf(target);
+      this.#batch.metadata.push({ operation: 'hardLink', path, from });
     }
+  }
+
+  async #addFile(entry: RecipeEntry, path: Buffer): Promise<void> {
     const size = dataSize(entry);
     if (size > RECOMPOSE_BATCH_SIZE) {
       await this.#flush();
@@ -150,24 +148,19 @@ export class Recomposer {
   }
 
   /** Operations that make the file from the previous tree's, when that has the same content. */
-  async #takeOver(
-    { entry, encoded }: DecodedEntry,
-    path: Buffer,
-  ): Promise<FileOperation[] | undefined> {
+  async #takeOver(encoded: EncodedEntry, path: Buffer): Promise<FileOperation[] | undefined> {
     const { previous } = this.#init;
-    const before = await previous?.recipe.seek(entry.path);
-    if (previous === undefined || before === undefined) return undefined;
-    const isEqual = before.bytes.equals(encoded.bytes);
-    const old = isEqual ? entry : decodeEntry(before);
-    const change = isEqual ? 'unchanged' : changeOf(old, entry);
-    if (change === 'new') return undefined;
-    const found = previous.found.get(entry.path.toString('latin1'));
+    const before = await previous?.recipe.seek(encoded.path);
+    if (previous === undefined || before?.type !== 'file') return undefined;
+    const found = previous.found.seek(encoded.path);
     const isUntouched =
       found?.stat?.type === 'file' &&
-      metadataProblems(old, found.stat, found.attributes).length === 0;
+      metadataProblems(decodeMetadata(before), found.stat, found.attributes).length === 0;
     if (!isUntouched) return undefined;
-    const from = Buffer.concat([previous.name, SLASH, entry.path]);
-    if (change === 'unchanged') return [{ operation: 'hardLink', path, from }];
+    const from = Buffer.concat([previous.name, SLASH, encoded.path]);
+    if (before.bytes.equals(encoded.bytes)) return [{ operation: 'hardLink', path, from }];
+    const entry = decodeEntry(encoded);
+    if (changeOf(decodeEntry(before), entry) === 'new') return undefined;
     return [{ operation: 'copyFile', path, from, mode: 0o600 }, ...metadataOperations(path, entry)];
   }
 

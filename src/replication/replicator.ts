@@ -9,7 +9,7 @@ import { planFetch } from '../dataset/fetch-plan.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
 import type { ReceiptState } from '../dataset/receipt.ts';
-import { readTree, type TreeEntry } from '../native/folder.ts';
+import { readTree } from '../native/folder.ts';
 import type { Outbox } from '../peers/outbox.ts';
 import type { PeerBook } from '../peers/peer-book.ts';
 import type { Catalogue, CatalogueOp } from '../store/catalogue.ts';
@@ -22,10 +22,11 @@ import type { WantedPack } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
-import { readEncodedRecipe, readRecipe } from './recipe-reader.ts';
+import { readRecipe } from './recipe-reader.ts';
 import { Recomposer, type PreviousTree } from './recomposer.ts';
 import { ReplicaFolder } from './replica-folder.ts';
 import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
+import { TreeCursor } from './tree-cursor.ts';
 import { absolutePath } from './tree-scanner.ts';
 
 export interface ReplicatorComponents {
@@ -209,11 +210,8 @@ export class Replicator {
     if (!body.recipe.chunks.every(({ id }) => set.has(id))) return undefined;
     const name = Buffer.from(previous.snapshotId);
     const root = absolutePath(Buffer.from(this.#init.folder.snapshotsPath), name);
-    const found = new Map<string, TreeEntry>();
-    for (const entry of await readTree(root, signal)) {
-      found.set(entry.path.toString('latin1'), entry);
-    }
-    return { name, recipe: new RecipeCursor(readEncodedRecipe(set, body.recipe, signal)), found };
+    const found = new TreeCursor(await readTree(root, signal));
+    return { name, recipe: new RecipeCursor(readRecipe(set, body.recipe, signal)), found };
   }
 
   /** Signs and keeps a receipt with what it says, then sends it to the writer. */

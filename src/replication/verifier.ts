@@ -5,6 +5,7 @@
 import { ReplicationError } from '../base/errors.ts';
 import { DIFFERENCES_MAX } from '../base/limits.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
+import { decodeEntry } from '../dataset/recipe-decoder.ts';
 import { comparePaths } from '../dataset/recipe-path.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { verifyParts } from '../native/file-hasher.ts';
@@ -136,7 +137,8 @@ export class Verifier {
       });
       const tree = new TreeComparison(found);
       for await (const entries of readRecipe(set, body.recipe, signal)) {
-        for (const { entry } of entries) {
+        for (const encoded of entries) {
+          const entry = decodeEntry(encoded);
           const isFile = tree.compare(entry);
           if (isFile) await comparison.add(entry);
         }
