@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Is a replica equal to its source? rsync says: metadata with every detail, and content by checksum.
+// Is a replica equal to its source? rsync says: metadata with every detail, and content by
+// checksum.
 import { run } from './run.ts';
 
 /** The differences that rsync would repair, a line each; empty when the trees are equal. */

@@ -3,7 +3,9 @@
 import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
-/** Copies regular files below input, in the folder's order, to target until size bytes are there. */
+/**
+ * Copies regular files below input, in the folder's order, to target until size bytes are there.
+ */
 export async function copySample(input: string, target: string, size: number): Promise<void> {
   await mkdir(target, { recursive: true });
   const entries = await readdir(input, { recursive: true, withFileTypes: true });

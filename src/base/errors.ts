@@ -135,7 +135,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Wraps a failed file-system call as ERR_STORAGE_FAILED, or ERR_SPACE_SHORT for ENOSPC and EDQUOT. */
+/**
+ * Wraps a failed file-system call as ERR_STORAGE_FAILED, or ERR_SPACE_SHORT for ENOSPC and EDQUOT.
+ */
 export function storageError(path: string, error: unknown): ReplicationError {
   if (error instanceof ReplicationError) return error;
   const errno = errnoOf(error) ?? 'UNKNOWN';

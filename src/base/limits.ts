@@ -148,7 +148,9 @@ export const EC_IN_FLIGHT_MAX = 1;
 export const EC_QUEUE_MAX = 10_000;
 /** From connecting to a core to the end of the login. */
 export const EC_LOGIN_TIMEOUT_MS = 10_000;
-/** For an answer: aMule answers on its main thread, which a reload of the shares holds for seconds. */
+/**
+ * For an answer: aMule answers on its main thread, which a reload of the shares holds for seconds.
+ */
 export const EC_ANSWER_TIMEOUT_MS = 60_000;
 /** For a core to close its end of a connection after we closed ours. */
 export const EC_CLOSE_TIMEOUT_MS = 1_000;
@@ -167,11 +169,15 @@ export const CORE_START_TIMEOUT_MS = 60_000;
 export const CORE_STOP_TIMEOUT_MS = 15_000;
 /** Wait before the first try to have a lost core back. */
 export const CORE_BACKOFF_MIN_MS = 100;
-/** Wait between tries when they keep failing: the operator has to act, a log line a time is enough. */
+/**
+ * Wait between tries when they keep failing: the operator has to act, a log line a time is enough.
+ */
 export const CORE_BACKOFF_MAX_MS = 10_000;
 /** A core that lived this long was well: the next wait is the shortest again. */
 export const CORE_HEALTHY_MS = 5_000;
-/** Wait between tries to reach a core that runs: a refused connection on this machine costs nothing. */
+/**
+ * Wait between tries to reach a core that runs: a refused connection on this machine costs nothing.
+ */
 export const CORE_RECONNECT_MAX_MS = 1_000;
 /** A request waits this long for a lost connection to the same core, then it is refused. */
 export const CORE_RECONNECT_WAIT_MS = 5_000;
@@ -180,7 +186,9 @@ export const CORE_LOG_SIZE_MAX = 10_000_000;
 
 // --- Calls of the addon.
 
-/** Buffers, files or operations in one call: one call must not hold a thread of the pool for long. */
+/**
+ * Buffers, files or operations in one call: one call must not hold a thread of the pool for long.
+ */
 export const NATIVE_BATCH_ITEMS_MAX = 65_536;
 /** Bytes that one call reads, decodes or encodes: all of them are in memory at once. */
 export const NATIVE_BATCH_BYTES_MAX = 256 * MiB;
@@ -258,7 +266,9 @@ export const RECOMPOSE_BATCH_SIZE = 8 * MiB;
 export const RECOMPOSE_BATCH_ENTRIES = 1_024;
 /** Space given back ahead of what is about to be written, so that the writer finds it free. */
 export const RESERVATION_SLACK = 64 * MiB;
-/** Space that a name and an inode take at most on the usual file systems; a folder takes a block. */
+/**
+ * Space that a name and an inode take at most on the usual file systems; a folder takes a block.
+ */
 export const ENTRY_OVERHEAD = 1 * KiB;
 export const DISK_BLOCK_SIZE = 4 * KiB;
 

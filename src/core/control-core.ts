@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Core over any transport: encodes requests, reads replies, follows events, and tells its owner when
-// the core at the other end is not the one it knew.
+// Core over any transport: encodes requests, reads replies, follows events, and tells its owner
+// when the core at the other end is not the one it knew.
 import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { CORE_BATCH_MAX, CORE_POLL_BUSY_MS, CORE_POLL_IDLE_MS } from '../base/limits.ts';

@@ -37,8 +37,8 @@ export class CoreFolder {
   }
 
   /**
-   * Makes the folders, writes amule.conf, and takes away the lock of a core that was killed. No core
-   * may run here. Throws ERR_CORE_REFUSED when a port is taken, ERR_STORAGE_FAILED.
+   * Makes the folders, writes amule.conf, and takes away the lock of a core that was killed. No
+   * core may run here. Throws ERR_CORE_REFUSED when a port is taken, ERR_STORAGE_FAILED.
    */
   async prepare(
     ec: { readonly port: number; readonly password: string } | undefined,
@@ -61,7 +61,9 @@ export class CoreFolder {
     }
   }
 
-  /** The password for external connections: made once, kept in a file that amulecmd's user reads. */
+  /**
+   * The password for external connections: made once, kept in a file that amulecmd's user reads.
+   */
   async ecPassword(): Promise<string> {
     const path = join(this.path, 'ec-password');
     try {

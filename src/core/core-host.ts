@@ -11,7 +11,9 @@ import type { HostMessage, HostRequest } from './host-messages.ts';
 const STATUS_FAILED = 70;
 const EXIT_DELAY_MS = 500;
 
-/** Resolves when the message is on its way; the parent may be gone, which 'disconnect' deals with. */
+/**
+ * Resolves when the message is on its way; the parent may be gone, which 'disconnect' deals with.
+ */
 function tell(message: HostMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected) process.send?.(message, () => resolve());

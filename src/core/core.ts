@@ -157,8 +157,8 @@ export interface Core {
   /** Calls the listener for each event, in order; the result ends that. */
   onEvent(listener: (event: CoreEvent) => void): () => void;
   /**
-   * Calls the listener when the core is up again after it died, or when another start of it answers:
-   * trust, shares and fetches must be set again.
+   * Calls the listener when the core is up again after it died, or when another start of it
+   * answers: trust, shares and fetches must be set again.
    */
   onRestart(listener: () => void): () => void;
 }

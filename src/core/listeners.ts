@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Listeners that cannot harm who calls them: what one throws is logged, the others are still called.
+// Listeners that cannot harm who calls them: what one throws is logged, the others are still
+// called.
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 

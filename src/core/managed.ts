@@ -103,7 +103,8 @@ export class ManagedTransport implements CoreTransport {
       const core = [this.#init.program, '-c', path, '-o'];
       return spawn(SETPRIV, ['--pdeathsig', 'TERM', '--', ...core], {
         cwd: path,
-        // UTF-8, so that names of files are what they are; a home, so that none of the user's is touched.
+        // UTF-8, so that names of files are what they are; a home, so that none of the user's is
+        // touched.
         env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: path },
         stdio: ['ignore', log.fd, log.fd],
       });

@@ -26,7 +26,9 @@ export async function forgetProcess(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-/** Ends the recorded process if it still runs: in order, then by force. Resolves when it is gone. */
+/**
+ * Ends the recorded process if it still runs: in order, then by force. Resolves when it is gone.
+ */
 export async function stopRecorded(
   path: string,
   components: { readonly clock: Clock; readonly log: Logger },

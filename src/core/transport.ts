@@ -24,7 +24,9 @@ export interface CoreTransport {
   readonly mode: CoreMode;
   /** False: events have to be asked for. */
   readonly pushesEvents: boolean;
-  /** Resolves after the first `ready`. Rejects when that cannot be; then nothing is left running. */
+  /**
+   * Resolves after the first `ready`. Rejects when that cannot be; then nothing is left running.
+   */
   start(hooks: TransportHooks, signal?: AbortSignal): Promise<void>;
   /**
    * The answer to a request. Rejects with ERR_CORE_DIED or ERR_EC_CLOSED when there is no core, or

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Splits a recipe into its entries without decoding them: equal entries have equal bytes, so most of
-// two recipes is compared, and most of a new one copied, as it is.
+// Splits a recipe into its entries without decoding them: equal entries have equal bytes, so most
+// of two recipes is compared, and most of a new one copied, as it is.
 import { FILE_CHUNKS_MAX, RECIPE_RECORD_SIZE_MAX } from '../base/limits.ts';
 import type { ReplicationError } from '../base/errors.ts';
 import { malformed } from '../bytes/malformed.ts';

@@ -63,8 +63,8 @@ export class EcConnection {
   }
 
   /**
-   * Connects and logs in. Rejects with ERR_EC_CLOSED (nobody there, or gone), ERR_EC_AUTH_REFUSED or
-   * ERR_EC_MALFORMED; with the signal's reason when it fires.
+   * Connects and logs in. Rejects with ERR_EC_CLOSED (nobody there, or gone), ERR_EC_AUTH_REFUSED
+   * or ERR_EC_MALFORMED; with the signal's reason when it fires.
    */
   static async open(init: EcConnectionInit, signal?: AbortSignal): Promise<EcConnection> {
     signal?.throwIfAborted();

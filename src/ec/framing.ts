@@ -27,7 +27,9 @@ export function encodeFrame(packet: EcPacket, init: { readonly utf8Numbers: bool
   return Buffer.concat([header, payload]);
 }
 
-/** Cuts a byte stream, however it is split, into packets. After it threw it must not be used again. */
+/**
+ * Cuts a byte stream, however it is split, into packets. After it threw it must not be used again.
+ */
 export class FrameDecoder {
   /** Longest payload accepted, packed or unpacked; may be changed between packets. */
   payloadSizeMax: number;
@@ -40,7 +42,9 @@ export class FrameDecoder {
     this.payloadSizeMax = init.payloadSizeMax;
   }
 
-  /** The packets that this chunk completes; throws ERR_EC_MALFORMED. The chunk is kept, not copied. */
+  /**
+   * The packets that this chunk completes; throws ERR_EC_MALFORMED. The chunk is kept, not copied.
+   */
   *push(chunk: Buffer): Generator<EcPacket> {
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;

@@ -7,7 +7,9 @@ import { TagView } from './tag-view.ts';
 import type { EcPacket } from './tag.ts';
 import { EC_TAG } from './tags.ts';
 
-/** Why the control surface refused, ERR_CORE_REFUSED's details.reason; OTHER for aMule's own texts. */
+/**
+ * Why the control surface refused, ERR_CORE_REFUSED's details.reason; OTHER for aMule's own texts.
+ */
 export const REFUSALS = [
   'NOT_FOUND',
   'EXISTS',

@@ -12,7 +12,9 @@ export interface CoreLibrary {
    * when it ended.
    */
   run(argv: readonly string[]): Promise<number>;
-  /** Packets are EC payloads with plain numbers. Rejects when the core does not run or ends first. */
+  /**
+   * Packets are EC payloads with plain numbers. Rejects when the core does not run or ends first.
+   */
   request(packet: Buffer): Promise<Buffer>;
   /** Called with an EVENTS packet for each event. Set before run(). */
   onEvent(listener: (packet: Buffer) => void): void;
@@ -24,7 +26,9 @@ interface CoreHostAddon {
   openCore(path: string): CoreLibrary;
 }
 
-/** Loads the library. Throws ERR_CORE_MISSING when it is none, or one for another program version. */
+/**
+ * Loads the library. Throws ERR_CORE_MISSING when it is none, or one for another program version.
+ */
 export function openCore(path: string): CoreLibrary {
   if (!isAbsolute(path)) throw new ReplicationError('ERR_ARGUMENT_INVALID', `${path} is relative`);
   const addon = nativeAddon() as NativeAddon & CoreHostAddon;

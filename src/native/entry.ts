@@ -55,7 +55,9 @@ export function entryStat(native: NativeStat): EntryStat {
   };
 }
 
-/** Numbers of one entry in a packed list, as packStat() of native/binding/stat_fields.cc has them. */
+/**
+ * Numbers of one entry in a packed list, as packStat() of native/binding/stat_fields.cc has them.
+ */
 export const STAT_NUMBERS = 10;
 /** The same for 64-bit numbers. */
 export const STAT_IDENTITIES = 2;

@@ -4,7 +4,13 @@
 import { ReplicationError } from '../base/errors.ts';
 import { NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { nativeAddon, settled } from './addon.ts';
-import { checkBuffer, checkBuffers, checkInteger, checkPath, checkSize } from './argument-checks.ts';
+import {
+  checkBuffer,
+  checkBuffers,
+  checkInteger,
+  checkPath,
+  checkSize,
+} from './argument-checks.ts';
 
 /** Paths are relative to the batch's root, or as node:fs takes them when there is none. */
 export type FileOperation =
@@ -120,9 +126,9 @@ function ownCopy(operation: FileOperation): FileOperation {
 }
 
 /**
- * Does the operations in order, each whether or not those before it failed. Gives an errno value, or
- * 0, for each (errnoName() names it): EINVAL for a path that would leave the root, ENOTDIR or ELOOP
- * for a parent that is no folder. Rejects with node:fs errors when a root cannot be opened.
+ * Does the operations in order, each whether or not those before it failed. Gives an errno value,
+ * or 0, for each (errnoName() names it): EINVAL for a path that would leave the root, ENOTDIR or
+ * ELOOP for a parent that is no folder. Rejects with node:fs errors when a root cannot be opened.
  */
 export async function runFileBatch(
   operations: readonly FileOperation[],

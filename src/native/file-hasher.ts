@@ -58,7 +58,7 @@ export async function hashFile(
   try {
     const { size } = await file.stat();
     const hasher = new (nativeAddon().FileHasher)();
-    for (let offset = 0; offset < size; ) {
+    for (let offset = 0; offset < size;) {
       signal?.throwIfAborted();
       const got = await settled(hasher.updateFromFile(file.fd, offset, PART_SIZE));
       if (got === 0) break;
@@ -88,8 +88,8 @@ export interface HashedPart {
 const PARTS_AT_ONCE = 2;
 
 /**
- * Hashes the named parts (or all) of a file that should have `size` bytes, in the order named. Where
- * the file ends early, the hash is over the bytes there are, and so matches nothing.
+ * Hashes the named parts (or all) of a file that should have `size` bytes, in the order named.
+ * Where the file ends early, the hash is over the bytes there are, and so matches nothing.
  */
 export async function hashParts(
   path: string | Buffer,
@@ -132,8 +132,8 @@ export async function hashParts(
 const SHA256_SIZE = 32;
 
 /**
- * Which parts of a file that should have `size` bytes match their SHA-256 (32 bytes each, in order).
- * Options and errors as hashParts.
+ * Which parts of a file that should have `size` bytes match their SHA-256 (32 bytes each, in
+ * order). Options and errors as hashParts.
  */
 export async function verifyParts(
   path: string | Buffer,

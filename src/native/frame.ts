@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Frames: chunks compressed with zstd where that pays, and encrypted with AES-256-GCM. The layout is
-// in docs/formats.md; the bytes are made and read in native/core/frame.cc.
+// Frames: chunks compressed with zstd where that pays, and encrypted with AES-256-GCM. The layout
+// is in docs/formats.md; the bytes are made and read in native/core/frame.cc.
 import { ReplicationError } from '../base/errors.ts';
 import {
   FRAME_BASES_MAX,
@@ -126,7 +126,11 @@ function frameSource({ frame }: FrameToDecode, index: number): Partial<NativeDec
   return { frame: undefined, path, offset, length };
 }
 
-function chunkIds(chunks: FrameToDecode['chunks'], rawLength: number, index: number): {
+function chunkIds(
+  chunks: FrameToDecode['chunks'],
+  rawLength: number,
+  index: number,
+): {
   ids: Buffer;
   chunkLengths: Uint32Array;
 } {

@@ -3,7 +3,13 @@
 // next megabytes of a big one.
 import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { nativeAddon, settled, type NativePiece } from './addon.ts';
-import { checkInteger, checkKey, checkPath, checkSize, checkUint32Array } from './argument-checks.ts';
+import {
+  checkInteger,
+  checkKey,
+  checkPath,
+  checkSize,
+  checkUint32Array,
+} from './argument-checks.ts';
 import { checkChunkKeys, type ChunkKeys } from './chunker.ts';
 import { entryStat, errnoName, type EntryStat } from './entry.ts';
 import { checkBatchBytes } from './frame.ts';

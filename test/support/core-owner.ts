@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A program that runs a core, to be killed: arguments are mode, folder and address of startTestCore.
-// Prints one line when the core answers.
+// A program that runs a core, to be killed: arguments are mode, folder and address of
+// startTestCore. Prints one line when the core answers.
 import type { CoreMode } from '../../src/core/core.ts';
 import { startTestCore } from './test-core.ts';
 

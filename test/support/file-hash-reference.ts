@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A second, slow implementation of the hashes of a file, written from aMule's rules in terms of byte
-// ranges, to compare the addon with. MD4 comes from hash-wasm.
+// A second, slow implementation of the hashes of a file, written from aMule's rules in terms of
+// byte ranges, to compare the addon with. MD4 comes from hash-wasm.
 import { createHash } from 'node:crypto';
 import { createMD4 } from 'hash-wasm';
 import { BLOCK_SIZE, PART_SIZE } from '../../src/ed2k/constants.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A core whose network is the folders of other sites: it takes complete packs from there at once, and
-// fails in the ways a test asks for. For what replication does around a core; what a core does is
-// tested with real ones.
+// A core whose network is the folders of other sites: it takes complete packs from there at once,
+// and fails in the ways a test asks for. For what replication does around a core; what a core does
+// is tested with real ones.
 import { copyFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ReplicationError } from '../../src/base/errors.ts';

@@ -63,7 +63,8 @@ describe('an EC packet', () => {
   });
 
   it('counts the children of children in its lengths as aMule does', () => {
-    // FILE { PART 7, SOURCES { ADDRESS } }: 2 bytes for the count of the inner children, not the outer.
+    // FILE { PART 7, SOURCES { ADDRESS } }: 2 bytes for the count of the inner children, not the
+    // outer.
     const inner = emptyTag(2, [addressTag(3, { host: '127.0.0.2', port: 4662 })]);
     const packet = { opcode: 1, tags: [hashTag(1, 'ab'.repeat(16), [intTag(4, 7), inner])] };
     const bytes = encodePacket(packet);

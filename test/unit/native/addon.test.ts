@@ -8,7 +8,10 @@ const url = (name: string): string =>
   JSON.stringify(new URL(`../../../src/native/${name}.js`, import.meta.url).href);
 
 /** Runs a module's text in a process of its own. */
-function runModule(text: string, environment: NodeJS.ProcessEnv = {}): ReturnType<typeof spawnSync> {
+function runModule(
+  text: string,
+  environment: NodeJS.ProcessEnv = {},
+): ReturnType<typeof spawnSync> {
   return spawnSync(process.execPath, ['--input-type=module', '-e', text], {
     env: { ...process.env, ...environment },
     encoding: 'utf8',

@@ -58,7 +58,9 @@ test('frames decode from memory and from a file, with their ids checked', async 
   const items = frames.map((frame, index) => ({
     ...frame,
     keyEpoch: EPOCH,
-    chunks: [{ id: referenceId(ID_KEY, CHUNKS[index] ?? Buffer.alloc(0)), rawLength: frame.rawLength }],
+    chunks: [
+      { id: referenceId(ID_KEY, CHUNKS[index] ?? Buffer.alloc(0)), rawLength: frame.rawLength },
+    ],
   }));
   const inFile = items.map((item) => ({
     ...item,

@@ -57,7 +57,9 @@ test('a big file is read piece by piece, from the end of the last chunk on', asy
   const [named] = await readAndName(KEYS.idKey, pieces);
   assert.deepEqual(named?.ids, whole.ids);
   const longer = Uint32Array.of(...whole.lengths, 5);
-  const [short] = await readAndName(KEYS.idKey, [{ path: Buffer.from(path), offset: 0, lengths: longer }]);
+  const [short] = await readAndName(KEYS.idKey, [
+    { path: Buffer.from(path), offset: 0, lengths: longer },
+  ]);
   assert.deepEqual(short?.ids, whole.ids);
   assert.equal(short.bytesRead, data.length);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// From a folder to packs and back to a replica, in one process: two sites whose cores take packs from
-// each other's folder.
+// From a folder to packs and back to a replica, in one process: two sites whose cores take packs
+// from each other's folder.
 import assert from 'node:assert/strict';
 import {
   appendFile,
