@@ -34,6 +34,7 @@ export class Follower {
   #lastProblem: string | undefined;
   #wake: AbortController | undefined;
   #isKicked = false;
+  #isTidy = false;
   #worker: Promise<void> = Promise.resolve();
 
   constructor(components: ReplicatorComponents, init: Init) {
@@ -108,6 +109,7 @@ export class Follower {
         const target = await this.#next();
         if (target === undefined) {
           this.#state = this.#visible === undefined ? 'idle' : 'current';
+          await this.#tidyOnce();
           await this.#pause(Infinity);
           continue;
         }
@@ -120,6 +122,13 @@ export class Follower {
         await this.#pause(Math.min(FOLLOW_RETRY_MIN_MS * 2 ** (failures - 1), FOLLOW_RETRY_MAX_MS));
       }
     }
+  }
+
+  /** Removes trees that were to be removed when a daemon ended. */
+  async #tidyOnce(): Promise<void> {
+    if (this.#isTidy) return;
+    await this.#folder.remove(await this.#folder.others(), this.#stopped.signal);
+    this.#isTidy = true;
   }
 
   /** The head, unless it is visible already. */

@@ -54,6 +54,7 @@ export class PackExchange {
   readonly #stopped = new AbortController();
   readonly #stops: (() => void)[] = [];
   #polling: Promise<void> | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(components: Components) {
     this.#components = components;
@@ -66,8 +67,8 @@ export class PackExchange {
     const { core, peers } = this.#components;
     this.#stops.push(
       core.onEvent((event) => this.#onEvent(event)),
-      core.onRestart(() => void this.#reconcile()),
-      peers.onChange(() => void this.#onPeerChange()),
+      core.onRestart(() => this.#watch(this.#reconcile())),
+      peers.onChange(() => this.#watch(this.#onPeerChange())),
     );
     await this.#reconcile();
   }
@@ -192,7 +193,8 @@ export class PackExchange {
 
   async #request(fetch: PackFetch): Promise<void> {
     const { core } = this.#components;
-    fetch.problem = undefined;
+    // A part that nobody has stays a problem until it comes: the core says it once.
+    if (!hasCode(fetch.problem, 'ERR_PART_UNAVAILABLE')) fetch.problem = undefined;
     try {
       await core.fetch(fetch.request(this.#sourcesOf(fetch.dataset)));
       fetch.seedPath = undefined;
@@ -211,6 +213,8 @@ export class PackExchange {
     const { packId, descriptor } = fetch;
     if (!(await packs.has(packId, descriptor))) return;
     if (!this.#fetches.delete(fetch.fileHash)) return;
+    // What is being noted of the pack must not come after this.
+    await this.#saving.catch(() => undefined);
     await catalogue.packs.put(packId, completeRow(fetch));
     await this.share([fetch]);
     this.#logger.info('pack complete', { packId, dataset: fetch.dataset.name });
@@ -220,7 +224,7 @@ export class PackExchange {
 
   #onEvent(event: CoreEvent): void {
     if ('client' in event) {
-      if (event.kind === 'clientUp') void this.#retryBlocked();
+      if (event.kind === 'clientUp') this.#watch(this.#retryBlocked());
       return;
     }
     const fetch = this.#fetches.get(event.fileHash);
@@ -290,7 +294,11 @@ export class PackExchange {
       if (await this.#components.packs.has(pack.packId, pack.descriptor)) complete.push(pack);
     }
     await this.share(complete);
-    for (const fetch of this.fetches()) await this.#request(fetch);
+    for (const fetch of this.fetches()) {
+      // It does not remember whose parts were bad either.
+      fetch.problem = undefined;
+      await this.#request(fetch);
+    }
   }
 
   /** Runs while packs are on their way: states for people, and what an event may have missed. */
@@ -305,6 +313,7 @@ export class PackExchange {
           if (fetch === undefined) continue;
           fetch.state = state;
           fetch.verified = fetch.verified.union(state.verified);
+          this.#changes.emit(fetch);
           if (state.state === 'complete') await this.#finish(fetch);
         }
         await this.#save();
@@ -319,11 +328,12 @@ export class PackExchange {
   async #save(): Promise<void> {
     const { catalogue } = this.#components;
     const changed = this.fetches().filter(({ saved, verified }) => saved.count !== verified.count);
-    await catalogue.write(
+    this.#saving = catalogue.write(
       changed.map((fetch) =>
         catalogue.packs.putOp(fetch.packId, fetchingRow(fetch, fetch.verified)),
       ),
     );
+    await this.#saving;
     for (const fetch of changed) fetch.saved = fetch.verified;
   }
 
@@ -340,7 +350,7 @@ export class PackExchange {
 
   #watch(work: Promise<void>): void {
     work.catch((error: unknown) =>
-      this.#logger.error('pack not kept', { reason: messageOf(error) }),
+      this.#logger.error('packs not kept', { reason: messageOf(error) }),
     );
   }
 

@@ -111,7 +111,7 @@ interface Ingested {
 export class Publisher {
   readonly #components: Components;
   readonly #init: Init;
-  /** Data sets with a publish under way, by the name that was given. */
+  /** Ids of data sets with a publish under way; names of new ones. */
   readonly #busy = new Set<string>();
 
   constructor(components: Components, init: Init) {
@@ -125,21 +125,25 @@ export class Publisher {
    */
   async publish(options: PublishOptions): Promise<Published> {
     const name = options.dataset;
-    if (this.#busy.has(name)) {
+    const { registry } = this.#components;
+    const known = registry.find(name).find((dataset) => registry.isOwn(dataset));
+    // A new data set has no id yet that two publishers could meet at.
+    const key = known?.id ?? name;
+    if (this.#busy.has(key)) {
       throw new ReplicationError('ERR_DATASET_BUSY', `data set ${name} is being published`, {
         dataset: name,
       });
     }
-    this.#busy.add(name);
+    this.#busy.add(key);
     try {
-      const dataset = await this.#components.registry.own(name, this.#init);
+      const dataset = await registry.own(name, this.#init);
       try {
         return await this.#publish(dataset, options);
       } finally {
-        await this.#components.registry.discard(dataset);
+        await registry.discard(dataset);
       }
     } finally {
-      this.#busy.delete(name);
+      this.#busy.delete(key);
     }
   }
 
