@@ -118,9 +118,9 @@ test('a part that nobody has intact is a problem with its name, until a source c
   const again = nextRequest(reader);
   reader.core.emit({ kind: 'clientUp', client: { host: '127.0.0.1', port: 1 } });
   await again;
-  assert.ok(fetch.problem !== undefined);
+  assert.equal(reader.exchange.fetches()[0]?.problem?.code, 'ERR_PART_UNAVAILABLE');
   reader.core.emit({ kind: 'partVerified', fileHash, partIndex: 1 });
-  assert.equal(fetch.problem, undefined);
+  assert.equal(reader.exchange.fetches()[0]?.problem, undefined);
   await finish(at);
   await obtained;
 });
