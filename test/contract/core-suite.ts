@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import type { CoreMode } from '../../src/core/core.ts';
+import type { CoreMode, FetchRequest } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
 import { PartBitmap } from '../../src/ed2k/part-bitmap.ts';
 import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
+import type { TestPack } from '../support/test-pack.ts';
 
 const THREE_PARTS = 2 * PART_SIZE + 1_000_000;
 const ALL_OF_THREE = PartBitmap.full(3);
@@ -25,6 +26,16 @@ let b: TestCore;
 async function trustEachOther(): Promise<void> {
   await a.core.setTrust([b.endPoint]);
   await b.core.setTrust([a.endPoint]);
+}
+
+/** `b` fetches from `a`, but for one part. The source comes last: it is connected and would give at
+ * once. */
+async function fetchAvoiding(pack: TestPack, partIndex: number): Promise<FetchRequest> {
+  const request = fetchOf(pack, b.folder, []);
+  await b.core.fetch(request);
+  await b.core.avoid(pack.fileHash, a.endPoint, partIndex);
+  await b.core.addSources(pack.fileHash, [a.endPoint]);
+  return { ...request, sources: [a.endPoint] };
 }
 
 /** For what no event tells. */
@@ -234,11 +245,7 @@ function testParts(): void {
     const pack = await makeTestPack(a.folder, THREE_PARTS, 8);
     const { fileHash } = pack;
     await a.core.share([pack]);
-    // At once, before the source is connected.
-    await Promise.all([
-      b.core.fetch(fetchOf(pack, b.folder, [a.endPoint])),
-      b.core.avoid(fileHash, a.endPoint, 2),
-    ]);
+    await fetchAvoiding(pack, 2);
     await b.events.until('unavailable', () => b.events.isUnavailable(fileHash, 2));
     await b.events.until('two parts', () => b.events.verifiedParts(fileHash).size === 2);
     assert.ok(!b.events.verifiedParts(fileHash).has(2));
@@ -251,8 +258,7 @@ function testRestart(): void {
     const pack = await makeTestPack(a.folder, THREE_PARTS, 9);
     const { fileHash } = pack;
     await a.core.share([pack]);
-    const request = fetchOf(pack, b.folder, [a.endPoint]);
-    await Promise.all([b.core.fetch(request), b.core.avoid(fileHash, a.endPoint, 0)]);
+    const request = await fetchAvoiding(pack, 0);
     await b.events.until('two parts', () => b.events.verifiedParts(fileHash).size === 2);
     const { boot } = await b.core.info();
     const totals = await b.core.clients();
