@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "arguments.h"
 #include "check.h"
@@ -41,7 +43,7 @@ Napi::Value rangesToArray(Napi::Env env, const std::vector<ByteRange>& ranges) {
   return array;
 }
 
-/// Whatever few entries of a folder have. `index` counts from the folder itself, 0.
+/// Whatever few entries have. `index` is the entry's in the packed list.
 Napi::Object extrasToObject(Napi::Env env, uint32_t index, const FolderEntry& entry) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("index", Napi::Number::New(env, index));
@@ -60,39 +62,69 @@ bool hasExtras(const FolderEntry& entry) {
 }
 
 /// All names in one buffer and all numbers in two arrays: objects made here, one for each entry
-/// and with a buffer each, cost several times what reading the folder does.
-Napi::Object folderToObject(Napi::Env env, const std::vector<FolderEntry>& entries) {
-  std::string names;
-  std::vector<uint32_t> nameEnds;
-  auto numbers = Napi::Float64Array::New(env, entries.size() * kStatNumbers);
-  auto identities = Napi::BigUint64Array::New(env, entries.size() * kStatIdentities);
-  Napi::Array extras = Napi::Array::New(env);
-  for (uint32_t i = 0; i < entries.size(); ++i) {
-    const Napi::HandleScope scope(env);
-    names += entries[i].name;
-    nameEnds.push_back(static_cast<uint32_t>(names.size()));
-    packStat(entries[i].stat, numbers.Data() + i * kStatNumbers,
-             identities.Data() + i * kStatIdentities);
-    if (hasExtras(entries[i])) extras.Set(extras.Length(), extrasToObject(env, i, entries[i]));
-  }
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("names", copyToBuffer(env, names));
-  object.Set("nameEnds", toUint32Array(env, nameEnds));
-  object.Set("numbers", numbers);
-  object.Set("identities", identities);
-  object.Set("extras", extras);
-  return object;
-}
-
-class ReadFolderTask final : public Task {
+/// and with a buffer each, cost several times what reading the folders does.
+class PackedFolders {
  public:
-  explicit ReadFolderTask(std::string path) : path_(std::move(path)) {}
-  void run() override { entries_ = readFolder(path_); }
-  Napi::Value result(Napi::Env env) override { return folderToObject(env, entries_); }
+  PackedFolders(Napi::Env env, size_t entryCount)
+      : env_(env),
+        numbers_(Napi::Float64Array::New(env, entryCount * kStatNumbers)),
+        identities_(Napi::BigUint64Array::New(env, entryCount * kStatIdentities)),
+        extras_(Napi::Array::New(env)) {}
+
+  void add(const FolderReading& reading) {
+    for (const FolderEntry& entry : reading.entries) addEntry(entry);
+    folderEnds_.push_back(static_cast<uint32_t>(nameEnds_.size()));
+    errors_.push_back(static_cast<uint32_t>(reading.error));
+  }
+
+  Napi::Object toObject() const {
+    Napi::Object object = Napi::Object::New(env_);
+    object.Set("folderEnds", toUint32Array(env_, folderEnds_));
+    object.Set("errors", toUint32Array(env_, errors_));
+    object.Set("names", copyToBuffer(env_, names_));
+    object.Set("nameEnds", toUint32Array(env_, nameEnds_));
+    object.Set("numbers", numbers_);
+    object.Set("identities", identities_);
+    object.Set("extras", extras_);
+    return object;
+  }
 
  private:
-  std::string path_;
-  std::vector<FolderEntry> entries_;
+  void addEntry(const FolderEntry& entry) {
+    const Napi::HandleScope scope(env_);
+    const uint32_t index = static_cast<uint32_t>(nameEnds_.size());
+    names_ += entry.name;
+    nameEnds_.push_back(static_cast<uint32_t>(names_.size()));
+    packStat(entry.stat, numbers_.Data() + index * kStatNumbers,
+             identities_.Data() + index * kStatIdentities);
+    if (hasExtras(entry)) extras_.Set(extras_.Length(), extrasToObject(env_, index, entry));
+  }
+
+  Napi::Env env_;
+  Napi::Float64Array numbers_;
+  Napi::BigUint64Array identities_;
+  Napi::Array extras_;
+  std::string names_;
+  std::vector<uint32_t> nameEnds_;
+  std::vector<uint32_t> folderEnds_;
+  std::vector<uint32_t> errors_;
+};
+
+class ReadFoldersTask final : public Task {
+ public:
+  explicit ReadFoldersTask(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+  void run() override { readings_ = readFolders(paths_); }
+  Napi::Value result(Napi::Env env) override {
+    size_t entryCount = 0;
+    for (const FolderReading& reading : readings_) entryCount += reading.entries.size();
+    PackedFolders packed(env, entryCount);
+    for (const FolderReading& reading : readings_) packed.add(reading);
+    return packed.toObject();
+  }
+
+ private:
+  std::vector<std::string> paths_;
+  std::vector<FolderReading> readings_;
 };
 
 class OpenBeneathTask final : public Task {
@@ -154,9 +186,13 @@ class RemoveTreeTask final : public Task {
 
 int fdOf(const Napi::Value& value) { return static_cast<int>(u32Of(value)); }
 
-/// readFolder(path) => Promise<{names, nameEnds, numbers, identities, extras[]}>
-Napi::Value startReadFolder(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<ReadFolderTask>(textOf(info[0])));
+/// readFolders(paths[]) =>
+///   Promise<{folderEnds, errors, names, nameEnds, numbers, identities, extras[]}>
+Napi::Value startReadFolders(const Napi::CallbackInfo& info) {
+  const auto array = info[0].As<Napi::Array>();
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(textOf(array.Get(i)));
+  return startTask(info.Env(), std::make_unique<ReadFoldersTask>(std::move(paths)));
 }
 
 /// openBeneath(root, path, flags, mode) => Promise<fd>
@@ -183,7 +219,7 @@ Napi::Value startRemoveTree(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void initFile(Napi::Env env, Napi::Object exports) {
-  exports.Set("readFolder", Napi::Function::New<startReadFolder>(env, "readFolder"));
+  exports.Set("readFolders", Napi::Function::New<startReadFolders>(env, "readFolders"));
   exports.Set("openBeneath", Napi::Function::New<startOpenBeneath>(env, "openBeneath"));
   exports.Set("allocate", Napi::Function::New<startAllocate>(env, "allocate"));
   exports.Set("syncFileSystem", Napi::Function::New<startSyncFileSystem>(env, "syncFileSystem"));

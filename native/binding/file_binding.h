@@ -6,7 +6,7 @@
 
 namespace muleplex {
 
-/// Adds the functions readFolder, openBeneath, allocate, syncFileSystem and removeTreeSlice.
+/// Adds the functions readFolders, openBeneath, allocate, syncFileSystem and removeTreeSlice.
 void initFile(Napi::Env env, Napi::Object exports);
 
 }  // namespace muleplex

@@ -126,4 +126,21 @@ std::vector<FolderEntry> readFolder(const std::string& path) {
   return entries;
 }
 
+std::vector<FolderReading> readFolders(const std::vector<std::string>& paths) {
+  std::vector<FolderReading> readings;
+  size_t count = 0;
+  for (const std::string& path : paths) {
+    if (count >= kFoldersEntriesMax) break;
+    FolderReading& reading = readings.emplace_back();
+    try {
+      reading.entries = readFolder(path);
+    } catch (const Failure& failure) {
+      if (failure.kind() != FailureKind::kSystem) throw;
+      reading.error = failure.systemError();
+    }
+    count += reading.entries.size();
+  }
+  return readings;
+}
+
 }  // namespace muleplex

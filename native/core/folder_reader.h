@@ -43,6 +43,21 @@ inline constexpr size_t kFolderEntriesMax = 4 * 1024 * 1024;
 /// be read, kLimit.
 std::vector<FolderEntry> readFolder(const std::string& path);
 
+/// What readFolders() found in one of its folders.
+struct FolderReading {
+  /// errno when it could not be read.
+  int error = 0;
+  /// As of readFolder().
+  std::vector<FolderEntry> entries;
+};
+
+/// Folders behind this many entries wait for the next call.
+inline constexpr size_t kFoldersEntriesMax = 8192;
+
+/// readFolder() of the first of these folders, at least one of them: a call for each would cost
+/// more than most folders do. Throws Failure kLimit.
+std::vector<FolderReading> readFolders(const std::vector<std::string>& paths);
+
 }  // namespace muleplex
 
 #endif  // MULEPLEX_CORE_FOLDER_READER_H_

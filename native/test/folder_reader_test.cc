@@ -49,6 +49,21 @@ TEST("a folder is read with itself first and its entries in the order of their b
   for (const FolderEntry& entry : entries) EXPECT(entry.statError == 0 && entry.targetError == 0);
 }
 
+TEST("several folders are read in one call, up to a number of entries, errors with them") {
+  const TemporaryFolder folder;
+  writeFile(folder / "file", {});
+  const std::string absent = folder / "absent", root = folder.path();
+  const auto readings = readFolders({root, absent, folder / "file", root});
+  EXPECT(readings.size() == 4);
+  EXPECT(readings[0].error == 0 && readings[0].entries.size() == 2);
+  EXPECT(readings[1].error == ENOENT && readings[1].entries.empty());
+  EXPECT(readings[2].error == ENOTDIR);
+  EXPECT(readings[3].entries.size() == 2);
+  // Two entries each.
+  const std::vector<std::string> many(kFoldersEntriesMax, root);
+  EXPECT(readFolders(many).size() == kFoldersEntriesMax / 2);
+}
+
 TEST("extended attributes are read, also long and empty ones") {
   const TemporaryFolder folder;
   writeFile(folder / "file", {});

@@ -63,8 +63,15 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** A folder, then its entries, packed: index 0 is the folder itself, under the empty name. */
-export interface NativeFolder {
+/**
+ * The first of the folders that were asked for, packed: of each the folder itself, under the empty
+ * name, then its entries.
+ */
+export interface NativeFolders {
+  /** Where each folder ends in the list of all entries; it starts where the one before ends. */
+  readonly folderEnds: Uint32Array;
+  /** Of each folder an errno value, or 0. */
+  readonly errors: Uint32Array;
   readonly names: Buffer;
   /** Where each name ends in names; it starts where the one before ends. */
   readonly nameEnds: Uint32Array;
@@ -140,7 +147,7 @@ export interface NativeAddon {
     idKey: Buffer | undefined,
     items: readonly NativeDecodeItem[],
   ): Promise<Buffer>;
-  readFolder(path: Buffer): Promise<NativeFolder>;
+  readFolders(paths: readonly Buffer[]): Promise<NativeFolders>;
   readAndCut(
     gearKey: Buffer,
     idKey: Buffer,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads a tree with all that a recipe records of its entries. Paths are raw bytes.
-import { ReplicationError, errnoOf } from '../base/errors.ts';
+import { ReplicationError } from '../base/errors.ts';
 import { TREE_ENTRIES_MAX } from '../base/limits.ts';
 import {
   nativeAddon,
@@ -8,7 +8,7 @@ import {
   type ByteRange,
   type ExtendedAttribute,
   type NativeEntryExtras,
-  type NativeFolder,
+  type NativeFolders,
 } from './addon.ts';
 import { checkPath } from './argument-checks.ts';
 import { errnoName, packedStat, type EntryStat } from './entry.ts';
@@ -51,8 +51,9 @@ export function holesBetween(ranges: readonly ByteRange[], size: number): Hole[]
 const NO_PATH = Buffer.alloc(0);
 const NONE: readonly never[] = [];
 const SLASH = Buffer.from('/');
-// Folders read at once: as many as libuv has threads would keep others waiting.
-const FOLDERS_AT_ONCE = 2;
+// Calls at once: as many as libuv has threads would keep others waiting.
+const CALLS_AT_ONCE = 2;
+const FOLDERS_PER_CALL = 64;
 
 function checkTreeSize(entryCount: number): void {
   if (entryCount > TREE_ENTRIES_MAX) {
@@ -68,22 +69,35 @@ function join(folder: Buffer, name: Buffer): Buffer {
   return folder.length === 0 ? name : Buffer.concat([folder, SLASH, name]);
 }
 
-/** The entries of one folder, itself first. */
-function treeEntries(path: Buffer, native: NativeFolder): TreeEntry[] {
+/** Entries of a folder that was read, or the errno value that it was not read for. */
+type FolderReading = readonly TreeEntry[] | number;
+
+/** What each of the folders has, itself first; paths are theirs. There may be fewer than paths. */
+function unpackFolders(paths: readonly Buffer[], native: NativeFolders): FolderReading[] {
   const extras = native.extras.values();
   let next = extras.next();
+  let index = 0;
   let nameStart = 0;
-  return Array.from(native.nameEnds, (nameEnd, index) => {
+  const unpackEntry = (folder: Buffer, isFolder: boolean): TreeEntry => {
+    const nameEnd = native.nameEnds[index] ?? 0;
     const name = native.names.subarray(nameStart, nameEnd);
     nameStart = nameEnd;
-    const ownPath = index === 0 ? path : join(path, name);
+    const path = isFolder ? folder : join(folder, name);
     const stat = packedStat(native.numbers, native.identities, index);
-    if (next.done === true || next.value.index !== index) {
-      return { path: ownPath, stat, attributes: NONE, holes: NONE };
-    }
-    const entry = entryWithExtras(ownPath, stat, next.value);
-    next = extras.next();
-    return entry;
+    const own = next.done !== true && next.value.index === index ? next.value : undefined;
+    if (own !== undefined) next = extras.next();
+    index += 1;
+    return own === undefined
+      ? { path, stat, attributes: NONE, holes: NONE }
+      : entryWithExtras(path, stat, own);
+  };
+  return Array.from(native.folderEnds, (folderEnd, folderIndex) => {
+    const errno = native.errors[folderIndex] ?? 0;
+    const path = paths[folderIndex];
+    if (errno !== 0 || path === undefined) return errno;
+    const entries: TreeEntry[] = [];
+    while (index < folderEnd) entries.push(unpackEntry(path, entries.length === 0));
+    return entries;
   });
 }
 
@@ -103,16 +117,17 @@ function entryWithExtras(path: Buffer, stat: EntryStat, extras: NativeEntryExtra
   };
 }
 
-/** Entries of one folder of the tree; a failure to read it belongs to the folder's own entry. */
-async function readLevel(root: Buffer, folder: TreeEntry): Promise<TreeEntry[] | string> {
-  try {
-    const native = await settled(nativeAddon().readFolder(join(root, folder.path)));
-    return treeEntries(folder.path, native).slice(1);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined || error instanceof ReplicationError) throw error;
-    return errno;
-  }
+/** The first of these folders, which are relative to the root. */
+async function readFolders(root: Buffer, paths: readonly Buffer[]): Promise<FolderReading[]> {
+  const absolute = paths.map((path) => (path.length === 0 ? root : join(root, path)));
+  return unpackFolders(paths, await settled(nativeAddon().readFolders(absolute)));
+}
+
+async function readRoot(root: Buffer): Promise<TreeEntry[]> {
+  const [top = 0] = await readFolders(root, [NO_PATH]);
+  if (typeof top !== 'number') return [...top];
+  const code = errnoName(top) ?? 'UNKNOWN';
+  throw Object.assign(new Error(`${code}: the folder cannot be read`), { code, errno: -top });
 }
 
 /**
@@ -122,28 +137,32 @@ async function readLevel(root: Buffer, folder: TreeEntry): Promise<TreeEntry[] |
  */
 export async function readTree(root: Buffer, signal?: AbortSignal): Promise<TreeEntry[]> {
   checkPath('root', root);
-  const top = await settled(nativeAddon().readFolder(root));
-  const entries = treeEntries(NO_PATH, top);
+  const entries = await readRoot(root);
   const isFolder = (index: number): boolean => entries[index]?.stat?.type === 'folder';
   const waiting = [...entries.keys()].slice(1).filter(isFolder);
+  const take = (index: number, reading: FolderReading): void => {
+    const folder = entries[index];
+    if (folder === undefined) return;
+    if (typeof reading === 'number') {
+      entries[index] = { ...folder, error: errnoName(reading) ?? 'UNKNOWN' };
+      return;
+    }
+    for (const entry of reading.slice(1)) {
+      entries.push(entry);
+      if (isFolder(entries.length - 1)) waiting.push(entries.length - 1);
+    }
+  };
+  const readSome = async (): Promise<void> => {
+    const folders = waiting.splice(-FOLDERS_PER_CALL);
+    const paths = folders.map((index) => entries[index]?.path ?? NO_PATH);
+    const readings = await readFolders(root, paths);
+    waiting.push(...folders.slice(readings.length));
+    for (const [order, reading] of readings.entries()) take(folders[order] ?? 0, reading);
+  };
   while (waiting.length > 0) {
     signal?.throwIfAborted();
-    const folders = waiting.splice(-FOLDERS_AT_ONCE);
-    await Promise.all(
-      folders.map(async (index) => {
-        const folder = entries[index];
-        if (folder === undefined) return;
-        const level = await readLevel(root, folder);
-        if (typeof level === 'string') {
-          entries[index] = { ...folder, error: level };
-          return;
-        }
-        for (const entry of level) {
-          entries.push(entry);
-          if (isFolder(entries.length - 1)) waiting.push(entries.length - 1);
-        }
-      }),
-    );
+    const calls = Math.min(CALLS_AT_ONCE, Math.ceil(waiting.length / FOLDERS_PER_CALL));
+    await Promise.all(Array.from({ length: calls }, readSome));
     checkTreeSize(entries.length);
   }
   return entries.sort((a, b) => Buffer.compare(a.path, b.path));
