@@ -20,7 +20,7 @@ export interface LabInit {
   /** Data set that all sites but the first follow, to replica. */
   readonly dataset?: string;
   /** Called with each site after init and before its daemon starts. */
-  readonly prepare?: (site: Site) => Promise<void>;
+  readonly prepare?: (site: Site, network: Network) => Promise<void>;
 }
 
 /** Starts sites that all know each other; those after the first follow the data set. */
@@ -48,7 +48,7 @@ export async function startLab(t: TestContext, init: LabInit = {}): Promise<Lab>
       for (const [other, card] of cards.entries()) {
         if (other !== own) await site.succeed(['peer', 'add', card]);
       }
-      await init.prepare?.(site);
+      await init.prepare?.(site, network);
       await site.start();
       if (init.dataset !== undefined && own > 0) {
         await site.succeed(['follow', init.dataset, '--to', replicaOf(site)]);
