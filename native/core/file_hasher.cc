@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ed2k_layout.h"
+#include "hash_pair.h"
 
 namespace muleplex {
 namespace {
@@ -18,8 +19,7 @@ void FileHasher::update(const uint8_t* data, size_t size) {
   while (size > 0) {
     const uint64_t room = std::min(kPartSize - partFilled_, kBlockSize - blockFilled_);
     const size_t slice = std::min({size, kSliceSize, static_cast<size_t>(room)});
-    md4_.update(data, slice);
-    sha256_.update(data, slice);
+    updatePair(md4_, sha256_, data, slice);
     sha1_.update(data, slice);
     data += slice;
     size -= slice;
@@ -71,13 +71,7 @@ FileHashes FileHasher::finish() {
 }
 
 void PartHasher::update(const uint8_t* data, size_t size) {
-  while (size > 0) {
-    const size_t slice = std::min(size, kSliceSize);
-    md4_.update(data, slice);
-    sha256_.update(data, slice);
-    data += slice;
-    size -= slice;
-  }
+  updatePair(md4_, sha256_, data, size);
 }
 
 PartHashes PartHasher::finish() {

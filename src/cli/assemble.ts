@@ -283,10 +283,11 @@ function publisherOf(
 }
 
 async function transportOf({ config, home, logger: log }: Site): Promise<CoreTransport> {
-  const { mode, ecHost, ecPort, ecPasswordFile } = config.core;
+  const { mode, ecHost, ecPort, ecPasswordFile, uploadLimit, downloadLimit } = config.core;
   const clock = systemClock;
   const { address, port } = config.ed2k;
-  const folder = { path: home.coreFolder, address, port };
+  const limits = { upload: uploadLimit, download: downloadLimit };
+  const folder = { path: home.coreFolder, address, port, limits };
   const logPath = join(home.logFolder, 'core.log');
   const password = ecPasswordFile === undefined ? undefined : await readPassword(ecPasswordFile);
   const ecPassword = password === undefined ? {} : { ecPassword: password };

@@ -24,6 +24,9 @@ export interface Config {
     readonly ecHost: string | undefined;
     readonly ecPort: number | undefined;
     readonly ecPasswordFile: string | undefined;
+    /** KiB/s, 0 is none. */
+    readonly uploadLimit: number;
+    readonly downloadLimit: number;
   };
   readonly ingest: {
     readonly chunkAverage: number;
@@ -52,6 +55,8 @@ const CHUNK_AVERAGE_MIN = 65_536;
 const CHUNK_AVERAGE_MAX = 262_144;
 /** Each thread holds a batch; more of them only help where cores are idle. */
 const THREADS_MAX = 64;
+/** KiB/s: more than any line has, and aMule's preferences hold it (int). */
+const LIMIT_MAX = 2_000_000_000;
 
 const siteName = (value: unknown): string | undefined =>
   typeof value === 'string' && isSiteName(value)
@@ -167,6 +172,20 @@ const KEYS: readonly Key[] = [
     check: absolutePath,
   },
   {
+    table: 'core',
+    key: 'upload_limit',
+    fallback: 0,
+    explain: 'KiB/s that go to all peers together, 0 for no limit. Not for an external core.',
+    check: integer(0, LIMIT_MAX),
+  },
+  {
+    table: 'core',
+    key: 'download_limit',
+    fallback: 0,
+    explain: 'KiB/s that come from all peers together, 0 for no limit. Not for an external core.',
+    check: integer(0, LIMIT_MAX),
+  },
+  {
     table: 'ingest',
     key: 'chunk_average',
     fallback: 131_072,
@@ -276,6 +295,8 @@ function assemble(values: ConfigValues): Config {
       ecHost: values.get('core.ec_host') as string | undefined,
       ecPort: values.get('core.ec_port') as number | undefined,
       ecPasswordFile: values.get('core.ec_password_file') as string | undefined,
+      uploadLimit: number('core.upload_limit'),
+      downloadLimit: number('core.download_limit'),
     },
     ingest: {
       chunkAverage: number('ingest.chunk_average'),

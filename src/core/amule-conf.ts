@@ -3,6 +3,12 @@
 // made with amulegui lasts until then. Keys and defaults: Preferences.cpp of aMule 2.3.3.
 import { storedPassword } from '../ec/login.ts';
 
+/** KiB/s over all trusted clients; 0 is no limit. */
+export interface CoreLimits {
+  readonly upload: number;
+  readonly download: number;
+}
+
 export interface AmuleConfInit {
   /** Absolute; what the core has in the works, and where what it completes by itself goes. */
   readonly tempPath: string;
@@ -11,6 +17,8 @@ export interface AmuleConfInit {
   readonly address: string;
   /** eD2k TCP. The core also takes UDP port + 3 for talks with servers, of which it has none. */
   readonly port: number;
+  /** Of the traffic with trusted clients. */
+  readonly limits?: CoreLimits;
   /** External connections on 127.0.0.1; undefined: off. */
   readonly ec: { readonly port: number; readonly password: string } | undefined;
 }
@@ -38,7 +46,8 @@ export function amuleConf(init: AmuleConfInit): string {
       // Sites of an organization often have private addresses.
       FilterLanIPs: false,
       ParanoidFiltering: false,
-      // 0 is no limit in the patched core; in the stock one it ramps up for minutes.
+      // Of clients that are not trusted. 0 is no limit in the patched core; in the stock one it
+      // ramps up for minutes.
       MaxUpload: 0,
       MaxDownload: 0,
       // KiB/s that an upload slot is worth: few slots, so that each trusted client gets a full one.
@@ -79,6 +88,10 @@ export function amuleConf(init: AmuleConfInit): string {
       IsClientCryptLayerRequired: false,
     },
     WebServer: { Enabled: false },
+    Muleplex: {
+      MaxTrustedUpload: init.limits?.upload ?? 0,
+      MaxTrustedDownload: init.limits?.download ?? 0,
+    },
   });
 }
 

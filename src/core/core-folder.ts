@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';
 import { CORE_LOG_SIZE_MAX } from '../base/limits.ts';
 import { amuleConf } from './amule-conf.ts';
+import type { CoreLimits } from './amule-conf.ts';
 
 export interface CoreFolderInit {
   /** Absolute. On the file system of the packs: completed files are renamed to their place. */
@@ -15,6 +16,7 @@ export interface CoreFolderInit {
   /** Local IPv4 address and port of eD2k. */
   readonly address: string;
   readonly port: number;
+  readonly limits?: CoreLimits;
 }
 
 /** Where a core of ours offers external connections. */
@@ -43,7 +45,7 @@ export class CoreFolder {
   async prepare(
     ec: { readonly port: number; readonly password: string } | undefined,
   ): Promise<void> {
-    const { address, port } = this.#init;
+    const { address, port, limits } = this.#init;
     await assertPortFree('eD2k', address, port);
     if (ec !== undefined) await assertPortFree('external connections', EC_HOST, ec.port);
     const tempPath = join(this.path, 'Temp');
@@ -52,7 +54,8 @@ export class CoreFolder {
       for (const folder of [this.path, tempPath, incomingPath]) {
         await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
       }
-      const conf = amuleConf({ tempPath, incomingPath, address, port, ec });
+      const given = limits === undefined ? {} : { limits };
+      const conf = amuleConf({ tempPath, incomingPath, address, port, ec, ...given });
       await writePrivate(join(this.path, 'amule.conf'), conf);
       // wxWidgets takes a lock file whose pid was given to another program for a running core.
       await rm(join(this.path, 'muleLock'), { force: true });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/logger.ts';
 import { amuleConf } from '../../src/core/amule-conf.ts';
+import type { CoreLimits } from '../../src/core/amule-conf.ts';
 import { ControlCore } from '../../src/core/control-core.ts';
 import { freeEcPort } from '../../src/core/core-folder.ts';
 import type { Core, CoreEvent, CoreMode, EndPoint } from '../../src/core/core.ts';
@@ -109,13 +110,14 @@ export class EventLog {
 
 /**
  * Starts a core in that mode; `root` is a folder of its own. `ecPort` is for programs of aMule, its
- * password is in root/core/ec-password.
+ * password is in root/core/ec-password. `limits` hold for cores of our own.
  */
 export async function startTestCore(
   mode: CoreMode,
   root: string,
   address: string,
   ecPort?: number,
+  limits: CoreLimits = { upload: 0, download: 0 },
 ): Promise<TestCore> {
   const folder = join(root, 'files');
   const logPath = join(root, 'core.log');
@@ -123,7 +125,7 @@ export async function startTestCore(
   const admin = mode === 'external' ? await Admin.start(root, address) : undefined;
   const log = createLogger({ level: 'debug', file: join(root, 'muleplexd.log') });
   const components = { clock: systemClock, log };
-  const coreFolder = { path: join(root, 'core'), address, port: PORT };
+  const coreFolder = { path: join(root, 'core'), address, port: PORT, limits };
   const transport = ((): CoreTransport => {
     if (admin !== undefined) return new ExternalTransport(components, admin.connection);
     if (mode === 'managed') {
