@@ -24,6 +24,8 @@ export interface Config {
     readonly ecHost: string | undefined;
     readonly ecPort: number | undefined;
     readonly ecPasswordFile: string | undefined;
+    /** Other eD2k clients than those of peers may connect to the core. */
+    readonly isOpen: boolean;
   };
   readonly ingest: {
     readonly chunkAverage: number;
@@ -128,6 +130,16 @@ const KEYS: readonly Key[] = [
       'managed (muleplexd starts and supervises amuled) or external (a patched amuled that ' +
       'somebody else runs).',
     check: oneOf('embedded', 'managed', 'external'),
+  },
+  {
+    table: 'core',
+    key: 'swarm',
+    example: 'closed',
+    explain:
+      'Who may connect to the core: closed (cores of peers only; others get no answer) or open ' +
+      '(any eD2k client, for what aMule itself shares). Default: closed, and open for external, ' +
+      'whose other traffic is not ours to end.',
+    check: oneOf('closed', 'open'),
   },
   {
     table: 'core',
@@ -276,6 +288,9 @@ function assemble(values: ConfigValues): Config {
       ecHost: values.get('core.ec_host') as string | undefined,
       ecPort: values.get('core.ec_port') as number | undefined,
       ecPasswordFile: values.get('core.ec_password_file') as string | undefined,
+      isOpen:
+        (values.get('core.swarm') ?? (text('core.mode') === 'external' ? 'open' : 'closed')) ===
+        'open',
     },
     ingest: {
       chunkAverage: number('ingest.chunk_average'),

@@ -95,7 +95,7 @@ export class ReferenceHandshake {
   #nonce = 0n;
   #messages = 0;
 
-  constructor(role: NoiseRole, psk: Buffer, prologue: Buffer, ephemeral = randomBytes(32)) {
+  constructor(role: NoiseRole, psk: Buffer, prologue: Buffer, ephemeral: Buffer = randomBytes(32)) {
     this.#role = role;
     this.#ephemeral = ephemeral;
     this.#hash = PROTOCOL_NAME;

@@ -142,7 +142,12 @@ describe('a core over EC', () => {
   it('lets the owner set everything again from within its listener', async () => {
     await core.start();
     const set = new Promise((resolve, reject) => {
-      core.onRestart(() => void core.setTrust([CLIENT]).then(resolve, reject));
+      core.onRestart(
+        () =>
+          void core
+            .setTrust({ siteId: Buffer.alloc(32, 1), clients: [], isOpen: false })
+            .then(resolve, reject),
+      );
     });
     surface.boot = 2n;
     fake.breakConnections();
