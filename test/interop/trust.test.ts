@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Goal: what a stranger gets from a core is nothing, and the trusted connection does not notice it.
-// Method: two real cores that trust each other, a friend whose key the first one has, and clients of
-// our own that have seen and can say everything but the key.
+// Method: two real cores that trust each other, a friend whose key the first one has, and clients
+// of our own that have seen and can say everything but the key.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -302,5 +302,64 @@ describe('a core and those whose key it does not have', () => {
       assert.deepEqual(new Set(await Promise.all(answered)), new Set([0]));
       assert.equal(closed, FLOOD);
     });
+  });
+
+  it('keeps one of two connections that both sides make at the same time', async () => {
+    for (let round = 0; round < 5; round++) {
+      // No connection at first, and both have a reason to make one.
+      await a.core.setTrust(trustOf(a.endPoint, []));
+      await b.core.setTrust(trustOf(b.endPoint, []));
+      await trustEverybody();
+      await b.core.setTrust(trustOf(b.endPoint, [a.endPoint]));
+      const forA = await makeTestPack(b.folder, 50_000 + round, 4000 + round);
+      const forB = await makeTestPack(a.folder, 60_000 + round, 5000 + round);
+      await Promise.all([a.core.share([forB]), b.core.share([forA])]);
+      const before = downCount();
+      await Promise.all([
+        a.core.fetch(fetchOf(forA, a.folder, [b.endPoint])),
+        b.core.fetch(fetchOf(forB, b.folder, [a.endPoint])),
+      ]);
+      await a.events.until('complete', () => a.events.isComplete(forA.fileHash));
+      await b.events.until('complete', () => b.events.isComplete(forB.fileHash));
+      await transfer();
+      assert.equal(downCount(), before, 'a connection was made and lost again');
+    }
+  });
+
+  it('makes a new connection when the key of the pair has changed', async () => {
+    await transfer();
+    const before = downCount();
+    const pairKey = randomBytes(32);
+    const withKey = (own: EndPoint, other: EndPoint) => ({
+      siteId: siteIdAt(own),
+      clients: [{ ...other, siteId: siteIdAt(other), pairKey }],
+      isOpen: false,
+    });
+    await a.core.setTrust(withKey(a.endPoint, b.endPoint));
+    await b.core.setTrust(withKey(b.endPoint, a.endPoint));
+    assert.ok(downCount() > before);
+    await transfer();
+    await trustEverybody();
+    await b.core.setTrust(trustOf(b.endPoint, [a.endPoint]));
+  });
+
+  it('greets strangers in an open swarm, and still gives them no pack and trusts none', async () => {
+    const userHash = await userHashOfB();
+    await a.core.setTrust({ ...trustOf(a.endPoint, [b.endPoint, friend], true) });
+    await undisturbed(async () => {
+      const peer = await greet(stranger, PORT, userHash);
+      assert.ok((await peer.find(PROTOCOL.ed2k, OPCODE.helloAnswer)) !== undefined);
+      askForFiles(peer);
+      // aMule ends neither the connection nor the silence; what comes before this is its answer.
+      peer.send(PROTOCOL.ed2k, OPCODE.hello, helloBody(userHash, PORT));
+      assert.ok((await peer.find(PROTOCOL.ed2k, OPCODE.helloAnswer)) !== undefined);
+      assertNothingSaid(peer);
+      const claiming = await greet(b.endPoint.host, PORT, userHash);
+      askForFiles(claiming);
+      await claiming.closed();
+      assertNothingSaid(claiming);
+      peer.close();
+    });
+    await trustEverybody();
   });
 });
