@@ -17,7 +17,7 @@ namespace muleplex {
 inline constexpr size_t kRecordHeaderSize = 4;
 inline constexpr size_t kRecordOverhead = kRecordHeaderSize + kGcmTagSize;
 
-/// Plain bytes of one record: a data packet between cores fits, and 64 half-read records are 16 MiB.
+/// Plain bytes of one record: a data packet between cores fits, and 64 half-read ones are 16 MiB.
 inline constexpr size_t kRecordPlainSizeMax = 256 * 1024;
 
 /// Records under one key. The key is then replaced by one derived from it, long before AES-GCM has

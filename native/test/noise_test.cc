@@ -44,7 +44,8 @@ TEST("the handshake and the records are byte for byte those of the reference") {
   EXPECT(hexOf(first) ==
          "ce8d3ad1ccb633ec7b70c17814a5c76ecd029685050d344745ba05870e587d59"
          "f4f2d71b81595066a6300726d695f6c8ec54536a99");
-  EXPECT(*responder.read(first.data(), first.size()) == Bytes(asBytes("first"), asBytes("first") + 5));
+  const Bytes payload(asBytes("first"), asBytes("first") + 5);
+  EXPECT(*responder.read(first.data(), first.size()) == payload);
   const Bytes second = *responder.write(asBytes("second"), 6);
   EXPECT(hexOf(second) ==
          "5dfedd3b6bd47f6fa28ee15d969d5bb0ea53774d488bdaf9df1c6e0124b3ef22"

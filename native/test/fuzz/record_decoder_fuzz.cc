@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A stream of records that was cut, changed or made up, fed in pieces of any size: what comes out is
-// the beginning of what went in, and never more than the bound is asked for.
+// A stream of records that was changed or made up, fed in pieces of any size: what comes out is the
+// beginning of what went in, and never more than the bound is asked for.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       MULEPLEX_CHECK((choice & 5) != 0);
       break;
     }
-    while (const size_t got = decoder.take(out, sizeof out)) plain.insert(plain.end(), out, out + got);
+    while (const size_t got = decoder.take(out, sizeof out)) {
+      plain.insert(plain.end(), out, out + got);
+    }
   }
   MULEPLEX_CHECK(plain.size() <= size && std::equal(plain.begin(), plain.end(), data));
   MULEPLEX_CHECK((choice & 5) != 0 || plain.size() == size);

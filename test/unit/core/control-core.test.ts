@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createLogger } from '../../../src/base/logger.ts';
 import { ControlCore } from '../../../src/core/control-core.ts';
+import { SURFACE_VERSION } from '../../../src/core/core.ts';
 import type { CoreEvent } from '../../../src/core/core.ts';
 import { ExternalTransport } from '../../../src/core/external.ts';
 import { MULEPLEX_TAG as TAG } from '../../../src/ec/muleplex-tags.ts';
@@ -74,7 +75,7 @@ function countOf(opcode: number): number {
 }
 
 beforeEach(async () => {
-  surface = { boot: 1n, version: 1, sequences: [] };
+  surface = { boot: 1n, version: SURFACE_VERSION, sequences: [] };
   fake = await FakeCore.start(answer);
   const init = { host: '127.0.0.1', port: fake.port, password: FAKE_PASSWORD };
   const transport = new ExternalTransport({ clock: systemClock, log }, init);
@@ -98,7 +99,7 @@ describe('a core over EC', () => {
   });
 
   it('is refused when it has another version of the control surface', async () => {
-    surface.version = 2;
+    surface.version = SURFACE_VERSION + 1;
     await assert.rejects(core.start(), { code: 'ERR_CORE_REFUSED', message: /version 2/ });
   });
 
