@@ -100,7 +100,7 @@ describe('a core over EC', () => {
 
   it('is refused when it has another version of the control surface', async () => {
     surface.version = SURFACE_VERSION + 1;
-    await assert.rejects(core.start(), { code: 'ERR_CORE_REFUSED', message: /version 2/ });
+    await assert.rejects(core.start(), { code: 'ERR_CORE_REFUSED', message: /version 3/ });
   });
 
   it('is waited for until the signal says otherwise', async () => {
