@@ -14,6 +14,7 @@ export const OPCODE = {
   hello: 0x01,
   helloAnswer: 0x4c,
   handshake: 0xe0,
+  noFile: 0x48,
   askSharedFiles: 0x4a,
   setRequestedFile: 0x4f,
   fileStatus: 0x50,
