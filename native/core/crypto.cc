@@ -147,6 +147,61 @@ bool Aes256Gcm::open(const SecretKey& key, const uint8_t* aad, size_t aadSize,
   return EVP_DecryptFinal_ex(context, plain + size, &written) == 1;
 }
 
+namespace {
+
+std::array<uint8_t, 12> nonceOf(uint64_t number) {
+  std::array<uint8_t, 12> nonce{};
+  for (size_t i = 0; i < 8; ++i) nonce[11 - i] = static_cast<uint8_t>(number >> (8 * i));
+  return nonce;
+}
+
+// OpenSSL takes a null pointer for data to mean something else than no data.
+const uint8_t* notNull(const uint8_t* data) { return data != nullptr ? data : kZeroNonce; }
+
+}  // namespace
+
+GcmStream::GcmStream(const SecretKey& key, Direction direction) : context_(EVP_CIPHER_CTX_new()) {
+  require(context_ != nullptr, "EVP_CIPHER_CTX_new");
+  require(EVP_CipherInit_ex2(context_.get(), gcmAlgorithm(), key.data(), nullptr,
+                             direction == Direction::kSeal ? 1 : 0, nullptr) == 1,
+          "AES-256-GCM");
+}
+
+void GcmStream::seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* plain,
+                     size_t size, uint8_t* out) {
+  MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
+  EVP_CIPHER_CTX* context = context_.get();
+  int written = 0;
+  require(
+      EVP_EncryptInit_ex2(context, nullptr, nullptr, nonceOf(nonce).data(), nullptr) == 1 &&
+          EVP_EncryptUpdate(context, nullptr, &written, notNull(aad), static_cast<int>(aadSize)) ==
+              1 &&
+          EVP_EncryptUpdate(context, out, &written, notNull(plain), static_cast<int>(size)) == 1 &&
+          EVP_EncryptFinal_ex(context, out + size, &written) == 1 &&
+          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kGcmTagSize, out + size) == 1,
+      "AES-256-GCM");
+}
+
+bool GcmStream::open(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* sealed,
+                     size_t size, uint8_t* plain) {
+  MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
+  EVP_CIPHER_CTX* context = context_.get();
+  uint8_t tag[kGcmTagSize];
+  std::copy_n(sealed + size, kGcmTagSize, tag);
+  // Without a payload there may be no buffer for one either.
+  uint8_t none = 0;
+  uint8_t* const out = plain != nullptr ? plain : &none;
+  int written = 0;
+  require(
+      EVP_DecryptInit_ex2(context, nullptr, nullptr, nonceOf(nonce).data(), nullptr) == 1 &&
+          EVP_DecryptUpdate(context, nullptr, &written, notNull(aad), static_cast<int>(aadSize)) ==
+              1 &&
+          EVP_DecryptUpdate(context, out, &written, sealed, static_cast<int>(size)) == 1 &&
+          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kGcmTagSize, tag) == 1,
+      "AES-256-GCM");
+  return EVP_DecryptFinal_ex(context, out + size, &written) == 1;
+}
+
 bool equalSecret(const uint8_t* left, const uint8_t* right, size_t size) {
   return CRYPTO_memcmp(left, right, size) == 0;
 }

@@ -84,6 +84,27 @@ class Aes256Gcm {
   std::unique_ptr<EVP_CIPHER_CTX, OpenSslDeleter> context_;
 };
 
+/// AES-256-GCM under one key for one direction, whose schedule is kept from message to message. The
+/// nonce is four zero bytes and a number, big-endian (Noise, section 12.4): never the same twice.
+class GcmStream {
+ public:
+  enum class Direction { kSeal, kOpen };
+  /// Reserved for the derivation of the next key.
+  static constexpr uint64_t kRekeyNonce = UINT64_MAX;
+
+  GcmStream(const SecretKey& key, Direction direction);
+  /// `out` takes `size` bytes of ciphertext and the tag; it may be `plain` itself.
+  void seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* plain, size_t size,
+            uint8_t* out);
+  /// `sealed` is `size` bytes of ciphertext and the tag; `plain` takes `size` bytes, may be
+  /// `sealed` itself, and means nothing when the result is false.
+  [[nodiscard]] bool open(uint64_t nonce, const uint8_t* aad, size_t aadSize,
+                          const uint8_t* sealed, size_t size, uint8_t* plain);
+
+ private:
+  std::unique_ptr<EVP_CIPHER_CTX, OpenSslDeleter> context_;
+};
+
 /// Compares in a time that does not depend on where the bytes differ.
 bool equalSecret(const uint8_t* left, const uint8_t* right, size_t size);
 

@@ -215,7 +215,7 @@ async function startServices(
   core.onRestart(() => (coreRestarts += 1));
   await core.start(signal);
 
-  const exchange = new PackExchange({ ...site, core, clock });
+  const exchange = new PackExchange({ ...site, core, clock, isOpen: config.core.isOpen });
   stops.push(() => exchange.stop());
   await exchange.start();
 

@@ -27,6 +27,8 @@ export interface Config {
     /** KiB/s, 0 is none. */
     readonly uploadLimit: number;
     readonly downloadLimit: number;
+    /** Other eD2k clients than those of peers may connect to the core. */
+    readonly isOpen: boolean;
   };
   readonly ingest: {
     readonly chunkAverage: number;
@@ -133,6 +135,16 @@ const KEYS: readonly Key[] = [
       'managed (muleplexd starts and supervises amuled) or external (a patched amuled that ' +
       'somebody else runs).',
     check: oneOf('embedded', 'managed', 'external'),
+  },
+  {
+    table: 'core',
+    key: 'swarm',
+    example: 'closed',
+    explain:
+      'Who may connect to the core: closed (cores of peers only; others get no answer) or open ' +
+      '(any eD2k client, for what aMule itself shares). Default: closed, and open for external, ' +
+      'whose other traffic is not ours to end.',
+    check: oneOf('closed', 'open'),
   },
   {
     table: 'core',
@@ -297,6 +309,9 @@ function assemble(values: ConfigValues): Config {
       ecPasswordFile: values.get('core.ec_password_file') as string | undefined,
       uploadLimit: number('core.upload_limit'),
       downloadLimit: number('core.download_limit'),
+      isOpen:
+        (values.get('core.swarm') ?? (text('core.mode') === 'external' ? 'open' : 'closed')) ===
+        'open',
     },
     ingest: {
       chunkAverage: number('ingest.chunk_average'),

@@ -17,6 +17,7 @@ import type {
   ClientTotals,
   CoreEventBody,
   CoreInfo,
+  CoreTrust,
   EndPoint,
   FetchPriority,
   FetchRequest,
@@ -66,8 +67,17 @@ export function infoRequest(): EcPacket {
   return { opcode: OP.INFO, tags: [] };
 }
 
-export function trustRequest(clients: readonly EndPoint[]): EcPacket {
-  return { opcode: OP.TRUST_SET, tags: clients.map((client) => addressTag(TAG.CLIENT, client)) };
+export function trustRequest({ siteId, clients, isOpen }: CoreTrust): EcPacket {
+  const tags = clients.map(({ host, port, siteId: peerId, pairKey }) =>
+    addressTag(TAG.CLIENT, { host, port }, [
+      bytesTag(TAG.PAIR_KEY, pairKey),
+      bytesTag(TAG.SITE_ID, peerId),
+    ]),
+  );
+  return {
+    opcode: OP.TRUST_SET,
+    tags: [bytesTag(TAG.SITE_ID, siteId), intTag(TAG.OPEN, isOpen ? 1 : 0), ...tags],
+  };
 }
 
 export function shareRequest(packs: readonly SharedPack[]): EcPacket {

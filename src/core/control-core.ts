@@ -20,6 +20,7 @@ import type {
   CoreEvent,
   CoreInfo,
   CoreMode,
+  CoreTrust,
   EndPoint,
   FetchRequest,
   FetchState,
@@ -87,8 +88,8 @@ export class ControlCore implements Core {
     return { version, surfaceVersion, port, boot };
   }
 
-  async setTrust(clients: readonly EndPoint[]): Promise<void> {
-    await this.#ask(codec.trustRequest(clients));
+  async setTrust(trust: CoreTrust): Promise<void> {
+    await this.#ask(codec.trustRequest(trust));
   }
 
   async share(packs: readonly SharedPack[]): Promise<void> {

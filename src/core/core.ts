@@ -7,7 +7,7 @@ import type { PartBitmap } from '../ed2k/part-bitmap.ts';
 export type CoreMode = 'embedded' | 'managed' | 'external';
 
 /** Version of the control surface that this program speaks. */
-export const SURFACE_VERSION = 1;
+export const SURFACE_VERSION = 2;
 
 /** Where a client listens for eD2k connections. */
 export interface EndPoint {
@@ -15,6 +15,23 @@ export interface EndPoint {
   readonly host: string;
   /** TCP, 1-65535. */
   readonly port: number;
+}
+
+/** A client that proves on each connection that it has the key of the pair. */
+export interface TrustedClient extends EndPoint {
+  /** 32 bytes. */
+  readonly siteId: Buffer;
+  /** 32 bytes. */
+  readonly pairKey: Buffer;
+}
+
+/** Whom the core trusts. */
+export interface CoreTrust {
+  /** Of this site, 32 bytes. */
+  readonly siteId: Buffer;
+  readonly clients: readonly TrustedClient[];
+  /** Other eD2k clients may connect, and get what aMule itself shares. Else they get no answer. */
+  readonly isOpen: boolean;
 }
 
 export interface CoreInfo {
@@ -130,7 +147,8 @@ export interface Core {
 
   info(): Promise<CoreInfo>;
   /** The whole list: clients no longer in it are disconnected and get nothing more. */
-  setTrust(clients: readonly EndPoint[]): Promise<void>;
+  /** Replaces the whole list. A client with another key than before is connected to anew. */
+  setTrust(trust: CoreTrust): Promise<void>;
   /** Offers complete files to trusted clients, without hashing them. */
   share(packs: readonly SharedPack[]): Promise<void>;
   /** Unknown hashes are ignored. */

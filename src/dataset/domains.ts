@@ -20,6 +20,7 @@ export const DOMAINS = {
   encryptionKey: 'muleplex encryption key 1',
   saltKey: 'muleplex salt key 1',
   epochCheck: 'muleplex epoch check 1',
+  pairKey: 'muleplex pair key 1',
 } as const;
 
 export type Domain = keyof typeof DOMAINS;

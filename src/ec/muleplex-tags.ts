@@ -62,6 +62,12 @@ export const MULEPLEX_TAG = {
   BOOT: 0x181c,
   /** 1 when an eD2k connection is up. */
   CONNECTED: 0x181d,
+  /** 32 bytes: what a trusted client and we have in common. */
+  PAIR_KEY: 0x181e,
+  /** 32 bytes: of a trusted client, or our own. */
+  SITE_ID: 0x181f,
+  /** 1 when clients that are not on the list may connect too. */
+  OPEN: 0x1820,
 } as const;
 
 const NAMES = new Map<number, string>(

@@ -15,10 +15,10 @@ import { PART_SIZE } from '../ed2k/constants.ts';
 import { partCount } from '../ed2k/part-arithmetic.ts';
 import { PartBitmap } from '../ed2k/part-bitmap.ts';
 import { verifyParts } from '../native/file-hasher.ts';
-import type { PeerBook } from '../peers/peer-book.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { PackRow } from '../store/rows.ts';
+import { coreTrust, type TrustComponents } from './core-trust.ts';
 import type { Dataset } from './dataset-registry.ts';
 import {
   PackFetch,
@@ -31,11 +31,10 @@ import {
 } from './pack-fetch.ts';
 import type { PackMap } from './snapshot-chain.ts';
 
-interface Components {
+interface Components extends TrustComponents {
   readonly core: Core;
   readonly catalogue: Catalogue;
   readonly packs: PackStore;
-  readonly peers: PeerBook;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -276,7 +275,7 @@ export class PackExchange {
 
   async #onPeerChange(): Promise<void> {
     const { core } = this.#components;
-    await this.#tell('trust', () => core.setTrust(this.#trusted()));
+    await this.#tell('trust', () => core.setTrust(coreTrust(this.#components)));
     for (const fetch of this.fetches()) {
       const sources = this.#sourcesOf(fetch.dataset);
       await this.#tell('sources', () => core.addSources(fetch.fileHash, sources));
@@ -286,7 +285,7 @@ export class PackExchange {
   /** A core that started knows nothing of trust, shares and wanted packs. */
   async #reconcile(): Promise<void> {
     const { catalogue, core } = this.#components;
-    await this.#tell('trust', () => core.setTrust(this.#trusted()));
+    await this.#tell('trust', () => core.setTrust(coreTrust(this.#components)));
     const complete: Pick<WantedPack, 'packId' | 'descriptor'>[] = [];
     for (const { key, value } of await catalogue.packs.entries()) {
       if (value.state !== 'complete') continue;
@@ -352,12 +351,6 @@ export class PackExchange {
     work.catch((error: unknown) =>
       this.#logger.error('packs not kept', { reason: messageOf(error) }),
     );
-  }
-
-  #trusted(): EndPoint[] {
-    return this.#components.peers
-      .list()
-      .map(({ record }) => ({ host: record.ed2kHost, port: record.ed2kPort }));
   }
 
   /** Peers that publish or follow the data set. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { FOREIGN_SHARE, loopbackAddress, startTestCore } from '../support/test-core.ts';
+import { FOREIGN_SHARE, loopbackAddress, startTestCore, trustOf } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import { coreSuite } from './core-suite.ts';
 
@@ -11,7 +11,7 @@ coreSuite('external');
 describe('an amuled that somebody else runs', () => {
   it('keeps its own shares and downloads, whatever we do', async (test) => {
     const root = temporaryFolder(test);
-    const { core, folder, kill, stop, events } = await startTestCore(
+    const { core, endPoint, folder, kill, stop, events } = await startTestCore(
       'external',
       root,
       loopbackAddress(60),
@@ -21,7 +21,7 @@ describe('an amuled that somebody else runs', () => {
       await core.ec.addLink(`ed2k://|file|foreign.bin|20000000|${download}|/`);
       const pack = await makeTestPack(folder, 1000, 1);
       const wanted = await makeTestPack(folder, 2000, 2);
-      await core.setTrust([{ host: '127.0.0.1', port: 1 }]);
+      await core.setTrust(trustOf(endPoint, [{ host: '127.0.0.1', port: 1 }], true));
       await core.share([pack]);
       await core.fetch(fetchOf(wanted, folder, []));
       await assert.rejects(core.cancel(download), { code: 'ERR_CORE_REFUSED' });
@@ -31,7 +31,7 @@ describe('an amuled that somebody else runs', () => {
       );
       await core.cancel(wanted.fileHash);
       await core.unshare([pack.fileHash]);
-      await core.setTrust([]);
+      await core.setTrust(trustOf(endPoint, [], true));
 
       const check = async () => {
         const shared = await core.ec.sharedFiles();

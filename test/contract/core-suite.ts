@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
+import { SURFACE_VERSION } from '../../src/core/core.ts';
 import type { CoreMode, FetchRequest } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
 import { PartBitmap } from '../../src/ed2k/part-bitmap.ts';
-import { loopbackAddress, startTestCore } from '../support/test-core.ts';
+import { loopbackAddress, startTestCore, trustOf } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
@@ -24,8 +25,8 @@ let b: TestCore;
 
 /** Both cores trust each other and nobody else. */
 async function trustEachOther(): Promise<void> {
-  await a.core.setTrust([b.endPoint]);
-  await b.core.setTrust([a.endPoint]);
+  await a.core.setTrust(trustOf(a.endPoint, [b.endPoint]));
+  await b.core.setTrust(trustOf(b.endPoint, [a.endPoint]));
 }
 
 /** `b` fetches from `a`, but for one part. The source comes last: it is connected and would give at
@@ -85,7 +86,7 @@ function testInfo(mode: CoreMode): void {
     const info = await b.core.info();
     assert.equal(b.core.mode, mode);
     assert.equal(info.version, '2.3.3');
-    assert.equal(info.surfaceVersion, 1);
+    assert.equal(info.surfaceVersion, SURFACE_VERSION);
     assert.equal(info.port, b.endPoint.port);
     assert.equal((await b.core.info()).boot, info.boot);
     assert.notEqual((await a.core.info()).boot, info.boot);
@@ -143,7 +144,7 @@ function testTransfer(): void {
   it('gives nothing to a client that is not trusted, and goes on when it is', async () => {
     const pack = await makeTestPack(a.folder, THREE_PARTS, 2);
     await a.core.share([pack]);
-    await a.core.setTrust([]);
+    await a.core.setTrust(trustOf(a.endPoint, []));
     const before = (await a.core.clients()).length;
     assert.equal(before, 0);
     await b.core.fetch(fetchOf(pack, b.folder, [a.endPoint]));
@@ -269,7 +270,7 @@ function testRestart(): void {
     await b.kill();
     await b.events.until('restart', () => b.events.restartCount === restarts + 1);
     assert.notEqual((await b.core.info()).boot, boot);
-    await b.core.setTrust([a.endPoint]);
+    await b.core.setTrust(trustOf(b.endPoint, [a.endPoint]));
     await b.core.fetch({ ...request, haveParts: PartBitmap.of(3, [1, 2]) });
     await b.events.until('complete', () => b.events.isComplete(fileHash));
     assert.ok(pack.bytes.equals(await readFile(request.path)));

@@ -5,12 +5,14 @@
 import { copyFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ReplicationError } from '../../src/base/errors.ts';
+import { SURFACE_VERSION } from '../../src/core/core.ts';
 import type {
   ClientTotals,
   Core,
   CoreEvent,
   CoreEventBody,
   CoreInfo,
+  CoreTrust,
   EndPoint,
   FetchRequest,
   FetchState,
@@ -64,12 +66,12 @@ export class FolderCore implements Core {
   }
 
   info(): Promise<CoreInfo> {
-    return this.#answer({ version: 'test', surfaceVersion: 1, port: 4662, boot: 1n });
+    return this.#answer({ version: 'test', surfaceVersion: SURFACE_VERSION, port: 4662, boot: 1n });
   }
 
-  async setTrust(clients: readonly EndPoint[]): Promise<void> {
+  async setTrust({ clients }: CoreTrust): Promise<void> {
     await this.#answer(undefined);
-    this.trusted = clients;
+    this.trusted = clients.map(({ host, port }) => ({ host, port }));
   }
 
   async share(packs: readonly SharedPack[]): Promise<void> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes the golden vectors of test/fixtures/golden: for each format a value, its bytes and what is
 // derived from them. A test compares; write-golden-vectors.ts writes, when a new format comes.
+import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519';
@@ -22,11 +23,15 @@ import { encodeBencode, type Bencode } from '../../src/bytes/bencode.ts';
 import { bodyHashOf, decodeHeader, encodeHeader } from '../../src/dataset/manifest-header.ts';
 import { encodeBody } from '../../src/dataset/manifest.ts';
 import { encodeFooter, encodeTrailer, PACK_HEADER } from '../../src/dataset/pack-layout.ts';
+import { idBytes, siteIdFromBytes } from '../../src/dataset/ids.ts';
+import { derivePairKey, type PairSide } from '../../src/dataset/pair-key.ts';
 import { encodeReceipt } from '../../src/dataset/receipt.ts';
 import { encodeRecipeEntry, RECIPE_HEADER } from '../../src/dataset/recipe.ts';
 import { encodeRevocation } from '../../src/dataset/revocation.ts';
 import { encodeSiteRecord, formatSiteCard } from '../../src/dataset/site-record.ts';
 import { formatEd2kLink } from '../../src/ed2k/link.ts';
+import { helloBody, prologueOf } from './ed2k-peer.ts';
+import { ReferenceEncoder, ReferenceHandshake } from './noise-reference.ts';
 import { frameAad, sealFrame, type FrameHeader } from './frame-reference.ts';
 import * as samples from './samples.ts';
 
@@ -44,6 +49,7 @@ export const COMMIT: Commit = {
 export async function goldenVectors(): Promise<Record<string, unknown>> {
   const vectors = {
     keys: await keyVectors(),
+    'core-link': coreLinkVectors(),
     'signed-records': recordVectors(),
     manifest: manifestVectors(),
     pack: packVectors(),
@@ -74,6 +80,47 @@ async function keyVectors(): Promise<unknown> {
       ephemeralKeyMaterial: samples.fixedBytes('ephemeral'),
       bytes: await sealedWithKnownKey(publicSealingKey(privateKey)),
     },
+  };
+}
+
+/** The key of a pair, and a connection under it whose random bytes are known. */
+function coreLinkVectors(): unknown {
+  const ownKey = samples.fixedBytes('own sealing key');
+  const peerKey = samples.fixedBytes('peer sealing key');
+  const side = (name: string, version: number, key: Buffer): PairSide => {
+    const siteId = siteIdFromBytes(samples.fixedBytes(name));
+    return { siteId, version, sealingKey: publicSealingKey(key) };
+  };
+  const initiator = side('initiator', 3, ownKey);
+  const responder = side('responder', 2 ** 40, peerKey);
+  const pairKey = derivePairKey(initiator, ownKey, responder);
+  assert(pairKey !== undefined);
+  const helloOf = (name: string): Buffer =>
+    helloBody(samples.fixedBytes(name).subarray(0, 16), 4662);
+  const hello = helloOf('initiator');
+  const helloAnswer = helloOf('responder').subarray(1);
+  const prologue = prologueOf(
+    { siteId: idBytes(initiator.siteId), hello },
+    { siteId: idBytes(responder.siteId), hello: helloAnswer },
+  );
+  const one = new ReferenceHandshake('initiator', pairKey, prologue, samples.fixedBytes('one'));
+  const two = new ReferenceHandshake('responder', pairKey, prologue, samples.fixedBytes('two'));
+  const first = one.write();
+  two.read(first);
+  const second = two.write();
+  one.read(second);
+  const encoder = new ReferenceEncoder(one.keys().send);
+  return {
+    initiator: { ...initiator, privateKey: ownKey, ephemeral: samples.fixedBytes('one') },
+    responder: { ...responder, privateKey: peerKey, ephemeral: samples.fixedBytes('two') },
+    pairKey,
+    hello,
+    helloAnswer,
+    prologue,
+    first,
+    second,
+    initiatorKeys: one.keys(),
+    records: [encoder.encode(Buffer.from('a record')), encoder.encode(Buffer.from('and one more'))],
   };
 }
 

@@ -92,7 +92,7 @@ export async function replicationSite(
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
   const receipts = new ReceiptLedger(known);
   const core = new FolderCore(init.packFolders);
-  const site = { ...known, home, manifests, secrets, packs, receipts, core };
+  const site = { ...known, home, manifests, secrets, packs, receipts, core, isOpen: false };
   const exchange = new PackExchange(site);
   const library = new PackLibrary({ ...site, exchange });
   const source = new StoredManifests(site);

@@ -19,6 +19,7 @@ test('a new file explains every key and is read back with its values', () => {
     ['ed2k.address', '192.0.2.11'],
     ['ed2k.port', 5000],
     ['core.mode', 'external'],
+    ['core.swarm', 'closed'],
     ['core.program', '/a'],
     ['core.library', '/b'],
     ['core.ec_host', '127.0.0.1'],
@@ -45,6 +46,7 @@ test('a new file explains every key and is read back with its values', () => {
       ecPasswordFile: '/c',
       uploadLimit: 70_000,
       downloadLimit: 80_000,
+      isOpen: false,
     },
     ingest: { chunkAverage: 65_536, compressionLevel: 9, threads: 3 },
     log: { level: 'debug' },
@@ -55,6 +57,23 @@ test('a new file explains every key and is read back with its values', () => {
     const index = lines.findIndex((line) => line.startsWith(`${key} = `));
     assert.match(lines[index - 1] ?? '', /^# /, `${name} is explained`);
   }
+});
+
+test('the swarm is closed, but for a core that has other traffic, unless the file says so', () => {
+  const isOpen = (...pairs: [string, string | number][]): boolean => {
+    const values = new Map<string, string | number>([['site.name', 'berlin'], ...pairs]);
+    return parseConfig(formatConfig(values), 'config.toml').core.isOpen;
+  };
+  const external: [string, string | number][] = [
+    ['core.mode', 'external'],
+    ['core.ec_host', '127.0.0.1'],
+    ['core.ec_port', 4712],
+    ['core.ec_password_file', '/c'],
+  ];
+  assert.equal(isOpen(), false);
+  assert.equal(isOpen(['core.swarm', 'open']), true);
+  assert.equal(isOpen(...external), true);
+  assert.equal(isOpen(...external, ['core.swarm', 'closed']), false);
 });
 
 test('optional keys are shown as comments', () => {

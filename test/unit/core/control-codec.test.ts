@@ -38,10 +38,37 @@ function malformed(action: () => unknown): void {
 
 describe('a request of the control surface', () => {
   it('has the bytes of the contract', () => {
-    // TRUST_SET 0x61, one tag: CLIENT 0x1800 << 1, type IPV4, length 6, address and port.
+    // TRUST_SET 0x61, three tags: SITE_ID 0x181f << 1, 32 bytes; OPEN 0x1820 << 1, u8; CLIENT
+    // 0x1800 << 1 | 1, type IPV4, 6 + 2 * (32 + 7), two children: PAIR_KEY 0x181e and SITE_ID;
+    // then address and port.
+    const client = { ...CLIENT, siteId: Buffer.alloc(32, 2), pairKey: Buffer.alloc(32, 3) };
+    const trust = { siteId: Buffer.alloc(32, 1), clients: [client], isOpen: true };
     assert.equal(
-      encodePacket(codec.trustRequest([CLIENT])).toString('hex'),
-      '61' + '0001' + '3000' + '08' + '00000006' + '0a010203' + '1236',
+      encodePacket(codec.trustRequest(trust)).toString('hex'),
+      '61' +
+        '0003' +
+        '303e' +
+        '01' +
+        '00000020' +
+        '01'.repeat(32) +
+        '3040' +
+        '02' +
+        '00000001' +
+        '01' +
+        '3001' +
+        '08' +
+        '00000054' +
+        '0002' +
+        '303c' +
+        '01' +
+        '00000020' +
+        '03'.repeat(32) +
+        '303e' +
+        '01' +
+        '00000020' +
+        '02'.repeat(32) +
+        '0a010203' +
+        '1236',
     );
     // INVALIDATE 0x69: FILE 0x1801 << 1 | 1, HASH16, 16 + 7 + 1, one child: PART 0x180f u8.
     assert.equal(

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createLogger } from '../../../src/base/logger.ts';
 import { ControlCore } from '../../../src/core/control-core.ts';
+import { SURFACE_VERSION } from '../../../src/core/core.ts';
 import type { CoreEvent } from '../../../src/core/core.ts';
 import { ExternalTransport } from '../../../src/core/external.ts';
 import { MULEPLEX_TAG as TAG } from '../../../src/ec/muleplex-tags.ts';
@@ -74,7 +75,7 @@ function countOf(opcode: number): number {
 }
 
 beforeEach(async () => {
-  surface = { boot: 1n, version: 1, sequences: [] };
+  surface = { boot: 1n, version: SURFACE_VERSION, sequences: [] };
   fake = await FakeCore.start(answer);
   const init = { host: '127.0.0.1', port: fake.port, password: FAKE_PASSWORD };
   const transport = new ExternalTransport({ clock: systemClock, log }, init);
@@ -98,8 +99,8 @@ describe('a core over EC', () => {
   });
 
   it('is refused when it has another version of the control surface', async () => {
-    surface.version = 2;
-    await assert.rejects(core.start(), { code: 'ERR_CORE_REFUSED', message: /version 2/ });
+    surface.version = SURFACE_VERSION + 1;
+    await assert.rejects(core.start(), { code: 'ERR_CORE_REFUSED', message: /version 3/ });
   });
 
   it('is waited for until the signal says otherwise', async () => {
@@ -142,7 +143,12 @@ describe('a core over EC', () => {
   it('lets the owner set everything again from within its listener', async () => {
     await core.start();
     const set = new Promise((resolve, reject) => {
-      core.onRestart(() => void core.setTrust([CLIENT]).then(resolve, reject));
+      core.onRestart(
+        () =>
+          void core
+            .setTrust({ siteId: Buffer.alloc(32, 1), clients: [], isOpen: false })
+            .then(resolve, reject),
+      );
     });
     surface.boot = 2n;
     fake.breakConnections();

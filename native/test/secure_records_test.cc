@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "secure_records.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "test.h"
+
+namespace muleplex {
+namespace {
+
+using test::Bytes;
+using test::testBytes;
+using test::toHex;
+
+SecretKey testKey(uint64_t seed) { return SecretKey(testBytes(kKeySize, seed).data()); }
+
+Bytes sealed(RecordEncoder& encoder, const Bytes& plain) {
+  Bytes out(RecordEncoder::sealedSize(plain.size()));
+  encoder.seal(plain.data(), plain.size(), out.data());
+  return out;
+}
+
+/// Feeds pieces of `piece` bytes; false when the decoder refuses one of them.
+bool feed(RecordDecoder& decoder, const Bytes& stream, size_t piece, Bytes& plain) {
+  uint8_t out[1000];
+  for (size_t start = 0; start < stream.size();) {
+    const size_t taken = std::min({piece, decoder.spaceSize(), stream.size() - start});
+    std::memcpy(decoder.space(), stream.data() + start, taken);
+    start += taken;
+    if (!decoder.put(taken)) return false;
+    while (const size_t got = decoder.take(out, sizeof out)) {
+      plain.insert(plain.end(), out, out + got);
+    }
+  }
+  return true;
+}
+
+TEST("records come out as they went in, whatever the cuts") {
+  for (size_t piece : {1, 3, 4, 20, 4096, 1 << 20}) {
+    RecordEncoder encoder(testKey(1));
+    RecordDecoder decoder(testKey(1));
+    Bytes all, stream;
+    for (size_t size : {1, 6, 100, 5000}) {
+      const Bytes plain = testBytes(size, size);
+      const Bytes record = sealed(encoder, plain);
+      EXPECT(record.size() == plain.size() + kRecordOverhead);
+      all.insert(all.end(), plain.begin(), plain.end());
+      stream.insert(stream.end(), record.begin(), record.end());
+    }
+    Bytes plain;
+    EXPECT(feed(decoder, stream, piece, plain) && plain == all);
+  }
+}
+
+TEST("more bytes than a record holds become several records") {
+  RecordEncoder encoder(testKey(1));
+  RecordDecoder decoder(testKey(1));
+  const Bytes plain = testBytes(2 * kRecordPlainSizeMax + 1);
+  const Bytes stream = sealed(encoder, plain);
+  EXPECT(stream.size() == plain.size() + 3 * kRecordOverhead);
+  Bytes opened;
+  EXPECT(feed(decoder, stream, 60000, opened) && opened == plain);
+}
+
+TEST("a changed, left out, repeated or swapped record is refused, and so is all that follows") {
+  RecordEncoder encoder(testKey(1));
+  const Bytes first = sealed(encoder, testBytes(50, 1)), second = sealed(encoder, testBytes(50, 2));
+  const auto isRefused = [](const std::vector<Bytes>& records) {
+    RecordDecoder decoder(testKey(1));
+    Bytes plain;
+    for (const Bytes& record : records) {
+      if (!feed(decoder, record, record.size(), plain)) {
+        return !decoder.put(0) && decoder.available() == 0;
+      }
+    }
+    return false;
+  };
+  EXPECT(!isRefused({first, second}));
+  EXPECT(isRefused({second}));
+  EXPECT(isRefused({first, first}));
+  EXPECT(isRefused({second, first}));
+  for (size_t i = 0; i < first.size(); ++i) {
+    Bytes changed = first;
+    changed[i] ^= 1;
+    // A length that grows within its bounds makes the decoder wait for bytes that fill it up.
+    Bytes rest(i < kRecordHeaderSize ? kRecordPlainSizeMax : 0);
+    EXPECT(isRefused({changed, rest, Bytes(1)}));
+  }
+}
+
+TEST("lengths out of bounds are refused before any body") {
+  for (uint32_t length : {uint32_t{0}, uint32_t{kGcmTagSize},
+                          uint32_t{kRecordPlainSizeMax + kGcmTagSize + 1}, UINT32_MAX}) {
+    RecordDecoder decoder(testKey(1));
+    uint8_t* space = decoder.space();
+    for (int i = 0; i < 4; ++i) space[i] = static_cast<uint8_t>(length >> (8 * i));
+    EXPECT(!decoder.put(kRecordHeaderSize));
+  }
+}
+
+TEST("the key is replaced after so many records, on both sides alike") {
+  RecordEncoder encoder(testKey(1));
+  RecordDecoder decoder(testKey(1));
+  RecordCipher sameKey(testKey(1), GcmStream::Direction::kOpen);
+  const Bytes one{7};
+  for (uint64_t i = 0; i < kRecordsPerKey; ++i) {
+    Bytes plain;
+    EXPECT(feed(decoder, sealed(encoder, one), 100, plain) && plain == one);
+  }
+  const Bytes after = sealed(encoder, one);
+  // The first key with the right counter does not open it any more.
+  GcmStream old(testKey(1), GcmStream::Direction::kOpen);
+  uint8_t opened;
+  EXPECT(!old.open(kRecordsPerKey, after.data(), kRecordHeaderSize,
+                   after.data() + kRecordHeaderSize, 1, &opened));
+  Bytes plain;
+  EXPECT(feed(decoder, after, 100, plain) && plain == one);
+}
+
+}  // namespace
+}  // namespace muleplex
