@@ -37,8 +37,10 @@ export interface NetworkInit {
   readonly work: string;
   /** Further folders that site 1 must see although they are below work. */
   readonly inputs: readonly string[];
-  /** Rate of each site's uplink. */
-  readonly rateMbit: number;
+  /** Rate of each site's uplink; undefined: as fast as the kernel carries it. */
+  readonly rateMbit: number | undefined;
+  /** TCP congestion control of connections between sites; undefined: the kernel's default. */
+  readonly congestion?: string | undefined;
 }
 
 const HEADER_BYTES_PER_PACKET = 66;
@@ -82,9 +84,8 @@ class NamespaceNetwork implements Network {
 
   constructor(init: NetworkInit) {
     this.#init = init;
-    this.description =
-      `${init.sites} network and mount namespaces on a bridge, ` +
-      `uplinks of ${init.rateMbit} Mbit/s`;
+    const uplinks = init.rateMbit === undefined ? 'not shaped' : `of ${init.rateMbit} Mbit/s`;
+    this.description = `${init.sites} network and mount namespaces on a bridge, uplinks ${uplinks}`;
   }
 
   address(site: number): string {
@@ -136,6 +137,7 @@ exec "$@"`;
   }
 
   async pairCounts(): Promise<readonly PairCount[]> {
+    if (this.#init.rateMbit === undefined) return this.#interfaceCounts();
     const counts: PairCount[] = [];
     for (const sender of this.#sites()) {
       const text = await run(this.#inside(sender, ['tc', '-s', 'class', 'show', 'dev', 'uplink']));
@@ -147,6 +149,20 @@ exec "$@"`;
       }
     }
     return counts;
+  }
+
+  /** What is not shaped has no classes that count; two sites are one pair each way. */
+  async #interfaceCounts(): Promise<readonly PairCount[]> {
+    if (this.#init.sites !== 2) throw new Error('more than two sites are counted when shaped');
+    const read = async (site: number, counter: string): Promise<number> =>
+      Number(await run(this.#inside(site, ['cat', `/sys/class/net/uplink/statistics/${counter}`])));
+    return Promise.all(
+      this.#sites().map(async (sender) => {
+        const [bytes, packets] = [await read(sender, 'tx_bytes'), await read(sender, 'tx_packets')];
+        const payloadBytes = Math.max(0, bytes - packets * HEADER_BYTES_PER_PACKET);
+        return { sender, receiver: 3 - sender, payloadBytes };
+      }),
+    );
   }
 
   async destroy(): Promise<void> {
@@ -168,22 +184,27 @@ exec "$@"`;
     await run(['ip', '-n', name, 'address', 'add', `${this.address(site)}/24`, 'dev', 'uplink']);
     await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
     await run(['ip', '-n', name, 'link', 'set', 'uplink', 'up']);
-    await this.#shape(site);
+    const { rateMbit, congestion } = this.#init;
+    if (rateMbit !== undefined) await this.#shape(site, rateMbit);
+    if (congestion !== undefined) {
+      const route = ['10.77.0.0/24', 'dev', 'uplink', 'src', this.address(site)];
+      await run(['ip', '-n', name, 'route', 'replace', ...route, 'congctl', congestion]);
+    }
     for (const other of this.#sites()) {
       if (other !== site) await this.#setNeighbour(site, other, mac(other));
     }
   }
 
   /** One class of the uplink's rate, and in it a class for each receiver, which counts. */
-  async #shape(site: number): Promise<void> {
-    const rate = `${this.#init.rateMbit}mbit`;
+  async #shape(site: number, rateMbit: number): Promise<void> {
+    const rate = `${rateMbit}mbit`;
     const tc = (args: string): Promise<string> =>
       run(this.#inside(site, ['tc', ...args.split(' ')]));
     await tc('qdisc add dev uplink root handle 1: htb default 1');
     await tc(`class add dev uplink parent 1: classid 1:1 htb rate ${rate} ceil ${rate}`);
     for (const other of this.#sites()) {
       if (other === site) continue;
-      const share = `${Math.max(1, Math.floor(this.#init.rateMbit / this.#init.sites))}mbit`;
+      const share = `${Math.max(1, Math.floor(rateMbit / this.#init.sites))}mbit`;
       // Class numbers are hexadecimal to tc; decimal digits and a zero keep them apart from 1:1.
       const id = `1:${other}0`;
       await tc(`class add dev uplink parent 1:1 classid ${id} htb rate ${share} ceil ${rate}`);
