@@ -10,7 +10,12 @@ import { createLogger } from '../../../src/base/logger.ts';
 import { ControlCore } from '../../../src/core/control-core.ts';
 import type { Core, FetchRequest } from '../../../src/core/core.ts';
 import { EmbeddedTransport } from '../../../src/core/embedded.ts';
-import { monotonicMs, type SiteCalls, type SiteMessage, type SiteRequest } from './site-messages.ts';
+import {
+  monotonicMs,
+  type SiteCalls,
+  type SiteMessage,
+  type SiteRequest,
+} from './site-messages.ts';
 
 const FIRST_BYTE_INTERVAL_MS = 5;
 
@@ -33,8 +38,7 @@ function handlersOf(core: Core): Handlers {
     setTrust: (clients) => done(core.setTrust(clients)),
     share: (packs) => done(core.share(packs)),
     fetch: (requests) => fetchAll(core, requests),
-    fetches: async () =>
-      (await core.fetches()).map(({ verified: _, ...figures }) => figures),
+    fetches: async () => (await core.fetches()).map(({ verified: _, ...figures }) => figures),
     sources: async (fileHash) =>
       (await core.sources(fileHash)).map(({ have: _, ...figures }) => figures),
     clients: () => core.clients(),

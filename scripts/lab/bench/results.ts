@@ -10,6 +10,8 @@ export interface CaseResult {
   readonly packs: number;
   readonly rateMbit: number | null;
   readonly bytes: number;
+  /** TCP congestion control of both. */
+  readonly congestion: string;
   readonly seconds: number;
   readonly durableSeconds: number;
   readonly mbPerS: number;
@@ -37,8 +39,8 @@ export function median(values: readonly number[]): number {
 
 export function caseResult(
   bench: BenchCase,
-  core: readonly CoreFigures[],
-  tcp: readonly TcpFigures[],
+  congestion: string,
+  { core, tcp }: { readonly core: readonly CoreFigures[]; readonly tcp: readonly TcpFigures[] },
 ): CaseResult {
   const of = <Figures>(runs: readonly Figures[], read: (figures: Figures) => number): number =>
     median(runs.map(read));
@@ -47,14 +49,24 @@ export function caseResult(
   const perGb = GB / bench.bytes;
   return {
     ...bench,
+    congestion,
     seconds: rounded(seconds, 3),
-    durableSeconds: rounded(of(core, (run) => run.durableSeconds), 3),
+    durableSeconds: rounded(
+      of(core, (run) => run.durableSeconds),
+      3,
+    ),
     mbPerS: rounded(bench.bytes / seconds / MB, 1),
     tcpSeconds: rounded(tcpSeconds, 3),
-    tcpDurableSeconds: rounded(of(tcp, (run) => run.durableSeconds), 3),
+    tcpDurableSeconds: rounded(
+      of(tcp, (run) => run.durableSeconds),
+      3,
+    ),
     tcpMbPerS: rounded(bench.bytes / tcpSeconds / MB, 1),
     ratioToTcp: rounded(tcpSeconds / seconds, 3),
-    firstByteMs: rounded(of(core, (run) => run.firstByteMs), 0),
+    firstByteMs: rounded(
+      of(core, (run) => run.firstByteMs),
+      0,
+    ),
     cpuSenderSPerGb: rounded(of(core, (run) => run.cpuSenderSeconds) * perGb, 2),
     cpuReceiverSPerGb: rounded(of(core, (run) => run.cpuReceiverSeconds) * perGb, 2),
     tcpCpuSenderSPerGb: rounded(of(tcp, (run) => run.cpuSenderSeconds) * perGb, 2),
@@ -65,6 +77,7 @@ export function caseResult(
 
 const COLUMNS: readonly (readonly [string, (result: CaseResult) => string | number])[] = [
   ['link', ({ rateMbit }) => (rateMbit === null ? 'not shaped' : `${rateMbit} Mbit/s`)],
+  ['congestion', ({ congestion }) => congestion],
   ['RTT ms', ({ rttMs }) => rttMs],
   ['loss %', ({ lossPct }) => lossPct],
   ['packs', ({ packs }) => packs],
