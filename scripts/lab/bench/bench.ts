@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hideBin } from 'yargs/helpers';
-import { createNetwork, type Network } from '../network.ts';
+import { createNetwork, type LineInit, type Network } from '../network.ts';
 import { run } from '../run.ts';
 import { Cleanup } from './cleanup.ts';
 import { type CoreFigures, coreTransfer } from './core-transfer.ts';
@@ -16,6 +16,8 @@ import { type TcpFigures, tcpTransfer } from './tcp.ts';
 
 const LAB_BUILD = fileURLToPath(new URL('../../../../build/lab/lab', import.meta.url));
 const RUN_LIMIT_MS = 600_000;
+const QUEUE_MIN = 256 * 1024;
+const LOSS_SEED = 1;
 const SITES = [1, 2] as const;
 
 function say(text: string): void {
@@ -60,8 +62,10 @@ class Bench {
     const payloads = await this.#payloadsOf(bench);
     const congestion = this.#congestion;
     const rateMbit = bench.rateMbit ?? undefined;
-    const base = { sites: SITES.length, work: this.#work, inputs: [], congestion };
-    const network = await createNetwork({ ...base, rateMbit });
+    const network = await createNetwork({
+      ...{ sites: SITES.length, work: this.#work, inputs: [], congestion, rateMbit },
+      line: rateMbit === undefined ? undefined : lineOf(bench, rateMbit),
+    });
     const destroy = this.#cleanup.add(() => network.destroy());
     try {
       say(`${network.description}, ${congestion}: ${JSON.stringify(bench)}`);
@@ -124,6 +128,12 @@ class Bench {
 
 function seconds(figures: { readonly seconds: number }): string {
   return `${figures.seconds.toFixed(2)} s`;
+}
+
+/** Queues of one bandwidth-delay product, as routers are made for; below it 256 KiB. */
+function lineOf({ rttMs, lossPct }: BenchCase, rateMbit: number): LineInit {
+  const product = Math.round((rateMbit * 1e6 * rttMs) / 8000);
+  return { rttMs, lossPct, seed: LOSS_SEED, queueBytes: Math.max(QUEUE_MIN, product) };
 }
 
 async function congestionOfKernel(): Promise<string> {

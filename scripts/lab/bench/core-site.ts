@@ -8,13 +8,15 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { messageOf } from '../../../src/base/errors.ts';
 import { createLogger } from '../../../src/base/logger.ts';
 import { ControlCore } from '../../../src/core/control-core.ts';
-import type { Core, FetchRequest } from '../../../src/core/core.ts';
+import type { Core, FetchRequest, FetchState, SourceState } from '../../../src/core/core.ts';
 import { EmbeddedTransport } from '../../../src/core/embedded.ts';
-import {
-  monotonicMs,
-  type SiteCalls,
-  type SiteMessage,
-  type SiteRequest,
+import { monotonicMs } from './site-messages.ts';
+import type {
+  FetchFigures,
+  SiteCalls,
+  SiteMessage,
+  SiteRequest,
+  SourceFigures,
 } from './site-messages.ts';
 
 const FIRST_BYTE_INTERVAL_MS = 5;
@@ -38,13 +40,20 @@ function handlersOf(core: Core): Handlers {
     setTrust: (clients) => done(core.setTrust(clients)),
     share: (packs) => done(core.share(packs)),
     fetch: (requests) => fetchAll(core, requests),
-    fetches: async () => (await core.fetches()).map(({ verified: _, ...figures }) => figures),
-    sources: async (fileHash) =>
-      (await core.sources(fileHash)).map(({ have: _, ...figures }) => figures),
+    fetches: async () => (await core.fetches()).map(fetchFigures),
+    sources: async (fileHash) => (await core.sources(fileHash)).map(sourceFigures),
     clients: () => core.clients(),
     firstByte: () => firstByte(core),
     stop: () => done(core.stop()),
   };
+}
+
+function fetchFigures({ fileHash, state, size, bytesDone }: FetchState): FetchFigures {
+  return { fileHash, state, size, bytesDone };
+}
+
+function sourceFigures({ source, state, bytesDown, rate }: SourceState): SourceFigures {
+  return { source, state, bytesDown, rate };
 }
 
 async function fetchAll(core: Core, requests: readonly FetchRequest[]): Promise<number> {

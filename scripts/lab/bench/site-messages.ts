@@ -12,8 +12,8 @@ import type {
 } from '../../../src/core/core.ts';
 
 /** Bitmaps do not survive the channel, and nobody needs them. */
-export type FetchFigures = Omit<FetchState, 'verified'>;
-export type SourceFigures = Omit<SourceState, 'have'>;
+export type FetchFigures = Pick<FetchState, 'fileHash' | 'state' | 'size' | 'bytesDone'>;
+export type SourceFigures = Pick<SourceState, 'source' | 'state' | 'bytesDown' | 'rate'>;
 
 /** What a site can be asked, with its arguments and its answer. */
 export interface SiteCalls {
