@@ -98,7 +98,9 @@ export class SwitchNetwork implements Network {
     // As an administrator of long fast lines would set it: the least and the first size stay.
     for (const file of ['tcp_rmem', 'tcp_wmem']) {
       const path = `/proc/sys/net/ipv4/${file}`;
-      const script = `read least first most <${path}; echo $least $first ${TCP_BUFFER_MAX} >${path}`;
+      const sizes = await run(this.#spaces.inside(site, ['cat', path]));
+      const [least, first] = sizes.trim().split(/\s+/);
+      const script = `echo ${least ?? ''} ${first ?? ''} ${TCP_BUFFER_MAX} >${path}`;
       await run(this.#spaces.inside(site, ['sh', '-c', script]));
     }
   }
