@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One measured transfer between two fresh cores: from the command to fetch until every pack is
 // complete, verified and shared.
-import { open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Network } from '../network.ts';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { run } from '../run.ts';
-import type { Cleanup } from './cleanup.ts';
-import { CoreProcess } from './core-process.ts';
+import { allComplete, type CoreGroupInit, withCores } from './core-group.ts';
+import type { CoreProcess } from './core-process.ts';
 import { fetchRequest, type Payload } from './payload.ts';
 import { cpuSeconds, peakBytes } from './process-figures.ts';
 import { monotonicMs } from './site-messages.ts';
@@ -23,38 +21,17 @@ export interface CoreFigures {
   readonly peakBytes: number;
 }
 
-export interface CoreTransfer {
-  readonly network: Network;
-  /** Folder with a folder site-<n> for each site. */
-  readonly work: string;
-  readonly library: string;
+export interface CoreTransfer extends CoreGroupInit {
   readonly payloads: readonly Payload[];
   readonly limitMs: number;
-  readonly cleanup: Cleanup;
 }
 
-/** After the start of both cores: their own beginnings are not part of the transfer. */
-const SETTLE_MS = 1000;
-
 export async function coreTransfer(init: CoreTransfer): Promise<CoreFigures> {
-  const sites: CoreProcess[] = [];
-  const folders = [1, 2].map((site) => join(init.work, `site-${site}`, 'run'));
-  const end = init.cleanup.add(async () => {
-    await Promise.all(sites.map((site) => site.stop()));
-    for (const folder of folders) await rm(folder, { recursive: true, force: true });
-  });
-  try {
-    for (const [index, folder] of folders.entries()) {
-      const site = new CoreProcess(init.network, { ...init, site: index + 1, folder });
-      sites.push(site);
-      await site.ready;
-    }
-    const [sender, receiver] = sites;
+  const roles = { count: 2, sharing: 1, payloads: init.payloads };
+  return withCores(init, roles, async ([sender, receiver]) => {
     if (sender === undefined || receiver === undefined) throw new Error('two sites are needed');
-    return await measure(init, sender, receiver);
-  } finally {
-    await end();
-  }
+    return measure(init, sender, receiver);
+  });
 }
 
 async function measure(
@@ -63,10 +40,6 @@ async function measure(
   receiver: CoreProcess,
 ): Promise<CoreFigures> {
   const { payloads } = init;
-  await sender.call('setTrust', [receiver.endPoint]);
-  await receiver.call('setTrust', [sender.endPoint]);
-  await sender.call('share', payloads);
-  await delay(SETTLE_MS);
   const requests = payloads.map((payload) =>
     fetchRequest(payload, receiver.filesFolder, [sender.endPoint]),
   );
@@ -92,28 +65,6 @@ async function measure(
     cpuReceiverSeconds: cpuAfter[1] - cpuBefore[1],
     peakBytes: Math.max(...peaks),
   };
-}
-
-/** Resolves when the receiver has reported each pack as complete. */
-function allComplete(
-  receiver: CoreProcess,
-  payloads: readonly Payload[],
-  limitMs: number,
-): Promise<void> {
-  const missing = new Set(payloads.map(({ fileHash }) => fileHash));
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error(`${missing.size} packs are not complete after ${limitMs / 1000} s`));
-    }, limitMs);
-    receiver.onEvent(({ event }) => {
-      if (event.kind === 'fileError') reject(new Error(event.text));
-      if (event.kind !== 'fileComplete') return;
-      missing.delete(event.fileHash);
-      if (missing.size > 0) return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 async function bothCpu(sender: CoreProcess, receiver: CoreProcess): Promise<[number, number]> {

@@ -22,6 +22,10 @@ export interface BenchOptions {
   /** Where the scratch folder is made; on tmpfs unless somebody wants their disk measured. */
   readonly work: string;
   readonly stock: boolean;
+  /** Followers of one publisher; then this is what is measured. */
+  readonly swarm: number | undefined;
+  /** True: how soon sources are used again after cuts is what is measured. */
+  readonly cuts: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -30,6 +34,12 @@ export const SHAPED_BYTES = 512 * MIB;
 const RATE_MBIT = 400;
 const RUNS_MAX = 99;
 const PACKS_MAX = 4096;
+const FOLLOWERS_MAX = 32;
+
+/** Of the cases with more than two sites. */
+export const SWARM_BYTES = 1024 * MIB;
+export const SWARM_RATE_MBIT = 100;
+export const SWARM_RTT_MS = 20;
 
 const BUILT_CORE = fileURLToPath(new URL('../../../../build/core', import.meta.url));
 
@@ -50,8 +60,11 @@ const DEFAULT_CASES: readonly BenchCase[] = [
   shaped(0, 0, 64),
 ];
 
-/** Throws an Error whose message is for the person at the terminal. */
-export async function parseOptions(args: readonly string[]): Promise<BenchOptions> {
+/**
+ * Throws an Error whose message is for the person at the terminal; undefined when all that was
+ * asked for was --help.
+ */
+export async function parseOptions(args: readonly string[]): Promise<BenchOptions | undefined> {
   const parsed = await yargs([...args])
     .scriptName('npm run bench:core --')
     .strict()
@@ -69,12 +82,16 @@ export async function parseOptions(args: readonly string[]): Promise<BenchOption
       core: { type: 'string', default: BUILT_CORE, describe: 'folder with libmulecore.so' },
       work: { type: 'string', default: '/dev/shm', describe: 'where the scratch folder is made' },
       stock: { type: 'boolean', default: true, describe: 'also a stock amuled, capped at 30 s' },
+      swarm: { type: 'number', describe: 'one publisher and so many followers instead' },
+      cuts: { type: 'boolean', default: false, describe: 'links cut 5 s of every 20 s instead' },
     })
     .parseAsync();
+  if (args.includes('--help')) return undefined;
   whole('--runs', parsed.runs, RUNS_MAX);
   if (parsed.packs !== undefined) whole('--packs', parsed.packs, PACKS_MAX);
-  const { runs, json, core, work, stock } = parsed;
-  return { cases: casesOf(parsed), runs, json, core, work, stock };
+  if (parsed.swarm !== undefined) whole('--swarm', parsed.swarm, FOLLOWERS_MAX);
+  const { runs, json, core, work, stock, swarm, cuts } = parsed;
+  return { cases: casesOf(parsed), runs, json, core, work, stock, swarm, cuts };
 }
 
 function casesOf(parsed: {

@@ -2,6 +2,7 @@
 // From the runs of a case to its figures, for programs (one line of JSON) and for people (a table).
 import type { CoreFigures } from './core-transfer.ts';
 import type { BenchCase } from './options.ts';
+import type { StockFigures } from './stock.ts';
 import type { TcpFigures } from './tcp.ts';
 
 export interface CaseResult {
@@ -25,6 +26,8 @@ export interface CaseResult {
   readonly tcpCpuSenderSPerGb: number;
   readonly tcpCpuReceiverSPerGb: number;
   readonly rssMb: number;
+  /** Of two stock amuled, where they were measured. */
+  readonly stockMbPerS?: number;
 }
 
 const MB = 1e6;
@@ -40,8 +43,13 @@ export function median(values: readonly number[]): number {
 export function caseResult(
   bench: BenchCase,
   congestion: string,
-  { core, tcp }: { readonly core: readonly CoreFigures[]; readonly tcp: readonly TcpFigures[] },
+  runs: {
+    readonly core: readonly CoreFigures[];
+    readonly tcp: readonly TcpFigures[];
+    readonly stock: StockFigures | undefined;
+  },
 ): CaseResult {
+  const { core, tcp, stock } = runs;
   const of = <Figures>(runs: readonly Figures[], read: (figures: Figures) => number): number =>
     median(runs.map(read));
   const seconds = of(core, (run) => run.seconds);
@@ -72,6 +80,7 @@ export function caseResult(
     tcpCpuSenderSPerGb: rounded(of(tcp, (run) => run.cpuSenderSeconds) * perGb, 2),
     tcpCpuReceiverSPerGb: rounded(of(tcp, (run) => run.cpuReceiverSeconds) * perGb, 2),
     rssMb: rounded(of(core, (run) => run.peakBytes) / MB, 0),
+    ...(stock === undefined ? {} : { stockMbPerS: rounded(stock.bytes / stock.seconds / MB, 3) }),
   };
 }
 
@@ -85,6 +94,7 @@ const COLUMNS: readonly (readonly [string, (result: CaseResult) => string | numb
   ['s', ({ seconds }) => seconds],
   ['MB/s', ({ mbPerS }) => mbPerS],
   ['TCP MB/s', ({ tcpMbPerS }) => tcpMbPerS],
+  ['stock MB/s', ({ stockMbPerS }) => stockMbPerS ?? ''],
   ['ratio', ({ ratioToTcp }) => ratioToTcp],
   ['first byte ms', ({ firstByteMs }) => firstByteMs],
   ['CPU s/GB out', ({ cpuSenderSPerGb }) => cpuSenderSPerGb],
