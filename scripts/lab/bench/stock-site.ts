@@ -22,7 +22,7 @@ async function startDaemon(folder: string, address: string): Promise<ChildProces
   const conf = amuleConf({ tempPath, incomingPath, address, port: PORT, ec: EC });
   // Stock amuled's "unlimited" ramps up for minutes; this is the most that it can be told.
   await writeFile(join(folder, 'amule.conf'), conf.replace('MaxUpload=0', 'MaxUpload=65535'));
-  const args = ['--pdeathsig', 'KILL', 'amuled', '-c', folder, '-o'];
+  const args = ['--pdeathsig', 'KILL', '/usr/bin/amuled', '-c', folder, '-o'];
   return spawn('setpriv', args, {
     env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: folder },
     stdio: 'ignore',

@@ -2,16 +2,18 @@
 // What two stock amuled (Debian's amule-daemon) move between the same two sites, capped in time.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { link, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatEd2kLink } from '../../../src/ed2k/link.ts';
 import type { Network } from '../network.ts';
-import { run } from '../run.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Payload } from './payload.ts';
 
 const MAIN = fileURLToPath(new URL('./stock-site.js', import.meta.url));
+/** Where Debian's package puts it. */
+const PROGRAM = '/usr/bin/amuled';
 const PORT = 4662;
 /** It hashes what it shares first, on its main thread. */
 const SHARE_SECONDS_MAX = 120;
@@ -31,11 +33,7 @@ export interface StockInit {
 
 /** Undefined when there is no stock amuled on this machine. */
 export async function stockTransfer(init: StockInit): Promise<StockFigures | undefined> {
-  const isThere = await run(['amuled', '--version']).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return undefined;
+  if (!existsSync(PROGRAM)) return undefined;
   const folders = [1, 2].map((site) => join(init.work, `site-${site}`, 'stock'));
   const [sender = '', receiver = ''] = folders;
   const children: ChildProcess[] = [];
