@@ -118,6 +118,7 @@ class Switch {
 
  private:
   void watch(int fd, uint32_t index);
+  size_t receiverOf(const Frame& frame) const;
   void drain(size_t from);
   void deliver();
   /// False when stdin is closed.
@@ -170,6 +171,17 @@ void Switch::run() {
   }
 }
 
+/// The port whose address the frame begins with; the count of ports when there is none.
+size_t Switch::receiverOf(const Frame& frame) const {
+  if (frame.length < kMacSize) return ports_.size();
+  size_t to = 0;
+  while (to < ports_.size() &&
+         std::memcmp(frame.bytes.data(), ports_[to].mac.data(), kMacSize) != 0) {
+    ++to;
+  }
+  return to;
+}
+
 void Switch::drain(size_t from) {
   for (int i = 0; i < kReadBatch; ++i) {
     const uint32_t handle = newFrame();
@@ -181,11 +193,7 @@ void Switch::drain(size_t from) {
       return;
     }
     frame.length = static_cast<uint32_t>(length);
-    size_t to = 0;
-    while (to < ports_.size() && (frame.length < kMacSize || std::memcmp(frame.bytes.data(),
-           ports_[to].mac.data(), kMacSize) != 0)) {
-      ++to;
-    }
+    const size_t to = receiverOf(frame);
     const bool isTaken = to < ports_.size() && to != from && handle < kFramesMax &&
                          model_.submit(now(), from, to, frame.length, handle);
     if (!isTaken) free_.push_back(handle);

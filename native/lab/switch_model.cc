@@ -11,7 +11,8 @@ std::optional<Time> Shaper::pass(Time now, uint32_t length) {
   // The frame that is being sent counts as waiting: a little strict, and simple.
   const double waiting = static_cast<double>(begin - now) * static_cast<double>(rate_) / 8e9;
   if (waiting > 0 && waiting + length > static_cast<double>(queue_)) return std::nullopt;
-  freeAt_ = begin + static_cast<Time>(static_cast<double>(length) * 8e9 / static_cast<double>(rate_));
+  const double seconds = static_cast<double>(length) * 8 / static_cast<double>(rate_);
+  freeAt_ = begin + static_cast<Time>(seconds * static_cast<double>(kSecond));
   return freeAt_;
 }
 
