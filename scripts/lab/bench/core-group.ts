@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fresh cores, one a site, that all trust each other; gone when what they are for is done.
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Network } from '../network.ts';
 import type { Cleanup } from './cleanup.ts';
@@ -49,12 +49,21 @@ export async function withCores<Result>(
         others.map(({ endPoint }) => endPoint),
       );
     }
-    for (const site of sites.slice(0, roles.sharing)) await site.call('share', roles.payloads);
+    for (const [index, site] of sites.slice(0, roles.sharing).entries()) {
+      const placed = (payload: Payload): Payload => payloadAt(init.work, payload, index + 1);
+      await site.call('share', roles.payloads.map(placed));
+    }
     await delay(SETTLE_MS);
     return await use(sites);
   } finally {
     await end();
   }
+}
+
+/** The payload of site 1 at the same place in another site, which sees only its own folder. */
+export function payloadAt(work: string, payload: Payload, site: number): Payload {
+  const place = relative(join(work, 'site-1'), payload.path);
+  return { ...payload, path: join(work, `site-${site}`, place) };
 }
 
 /** When the receiver has reported each payload as complete, in monotonic milliseconds. */

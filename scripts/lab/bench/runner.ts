@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createNetwork, type LineInit, type Network } from '../network.ts';
 import { run } from '../run.ts';
 import type { Cleanup } from './cleanup.ts';
+import { payloadAt } from './core-group.ts';
 import { type CoreFigures, coreTransfer } from './core-transfer.ts';
 import { CUT_SITES, cutsRun, type CutsResult } from './cuts.ts';
 import type { BenchCase } from './options.ts';
@@ -74,10 +75,9 @@ export class Bench {
     const place = { bytes: SWARM_BYTES, ...SWARM_LINE };
     await this.#warmUp(CUT_SITES * place.bytes);
     const payloads = await this.#payloadsOf(place.bytes, 1);
-    // Each site sees only its own folder, so the second source has a copy at the same place in it.
-    for (const { path } of payloads) {
-      const copy = path.replace(join(this.#init.work, 'site-1'), join(this.#init.work, 'site-2'));
-      await cp(path, copy, { recursive: true });
+    for (const payload of payloads) {
+      const copy = payloadAt(this.#init.work, payload, 2);
+      await cp(payload.path, copy.path, { recursive: true });
     }
     return this.#inNetwork(CUT_SITES, place, (network) =>
       cutsRun({ ...this.#init, network, payloads, limitMs: RUN_LIMIT_MS }),
