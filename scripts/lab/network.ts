@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The network between the sites of a demo or a test on one machine. As root: one network and mount
-// namespace a site, a bridge between them, a shaped uplink each, a kernel counter for each pair.
-// Otherwise: one loopback address a site, no shaping, no counters, no cuts.
-import { randomBytes } from 'node:crypto';
-import { run } from './run.ts';
+// The network between the sites of a demo, a test or a benchmark on one machine. As root: one
+// network and mount namespace a site, joined by a bridge of the kernel, or by a switch of ours
+// where delay or loss are wanted. Otherwise: one loopback address a site, and nothing is shaped,
+// counted or cut.
+import { BridgeNetwork } from './bridge-network.ts';
+import { SwitchNetwork } from './switch-network.ts';
 
 /** Payload of one sender-receiver pair, from the kernel's counters. */
 export interface PairCount {
@@ -37,19 +38,32 @@ export interface NetworkInit {
   readonly work: string;
   /** Further folders that site 1 must see although they are below work. */
   readonly inputs: readonly string[];
-  /** Rate of each site's uplink. */
-  readonly rateMbit: number;
+  /** Rate of each site's uplink; undefined: as fast as the kernel carries it. */
+  readonly rateMbit: number | undefined;
+  /** TCP congestion control of connections between sites; undefined: the kernel's default. */
+  readonly congestion?: string | undefined;
+  /** A line that is not as short and clean as a bridge; rateMbit is then also that of downlinks. */
+  readonly line?: LineInit | undefined;
 }
 
-const HEADER_BYTES_PER_PACKET = 66;
-/** Frames to this address reach nobody. */
-const NOBODY_MAC = '02:00:00:00:ff:ff';
+export interface LineInit {
+  /** Between any two sites, there and back. */
+  readonly rttMs: number;
+  /** Of frames, each way, at random. */
+  readonly lossPct: number;
+  /** Draws the frames that are lost. */
+  readonly seed: number;
+  /** Bytes that wait in each direction of each site's link; what finds no room is dropped. */
+  readonly queueBytes: number;
+}
+
 const SITE_COUNT_MAX = 200;
 
 export async function createNetwork(init: NetworkInit): Promise<Network> {
   if (init.sites < 1 || init.sites > SITE_COUNT_MAX) throw new Error('1 to 200 sites');
   if (process.getuid?.() !== 0) return createLoopbackNetwork(init.sites);
-  const network = new NamespaceNetwork(init);
+  const network =
+    init.line === undefined ? new BridgeNetwork(init) : new SwitchNetwork(init, init.line);
   try {
     await network.create();
   } catch (error) {
@@ -72,149 +86,4 @@ function createLoopbackNetwork(sites: number): Network {
     pairCounts: () => Promise.resolve([]),
     destroy: () => Promise.resolve(),
   };
-}
-
-class NamespaceNetwork implements Network {
-  readonly description: string;
-  readonly isolated = true;
-  readonly #init: NetworkInit;
-  readonly #prefix = `mpx${randomBytes(3).toString('hex')}`;
-
-  constructor(init: NetworkInit) {
-    this.#init = init;
-    this.description =
-      `${init.sites} network and mount namespaces on a bridge, ` +
-      `uplinks of ${init.rateMbit} Mbit/s`;
-  }
-
-  address(site: number): string {
-    return `10.77.0.${site}`;
-  }
-
-  command(site: number, argv: readonly string[]): readonly string[] {
-    const { work, inputs } = this.#init;
-    // The site's folder is kept aside, the rest of the work folder hidden, the site's put back.
-    const script = `set -e
-work=$1; site=$2; shift 2
-inputs=$1; shift
-aside=$(mktemp -d); mkdir "$aside/site"
-mount --bind "$work/$site" "$aside/site"
-i=0; while [ "$i" -lt "$inputs" ]; do
-  eval "input$i=\\$1"; mkdir "$aside/$i"; mount --bind "$1" "$aside/$i"; shift; i=$((i+1))
-done
-mount -t tmpfs -o mode=0755 muleplex "$work"
-mkdir "$work/$site"; mount --move "$aside/site" "$work/$site"
-i=0; while [ "$i" -lt "$inputs" ]; do
-  eval "input=\\$input$i"; mkdir -p "$input"; mount --move "$aside/$i" "$input"; i=$((i+1))
-done
-rmdir "$aside"/* "$aside"
-exec "$@"`;
-    const below = site === 1 ? inputs.filter((input) => input.startsWith(`${work}/`)) : [];
-    return [
-      ...['ip', 'netns', 'exec', this.#namespace(site)],
-      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'],
-      ...[work, `site-${site}`, String(below.length), ...below, ...argv],
-    ];
-  }
-
-  async create(): Promise<void> {
-    const hub = this.#namespace(0);
-    await run(['ip', 'netns', 'add', hub]);
-    await run(['ip', '-n', hub, 'link', 'add', 'bridge', 'type', 'bridge']);
-    await run(['ip', '-n', hub, 'link', 'set', 'bridge', 'up']);
-    for (const site of this.#sites()) await this.#createSite(hub, site);
-  }
-
-  async cut(siteA: number, siteB: number): Promise<void> {
-    await this.#setNeighbour(siteA, siteB, NOBODY_MAC);
-    await this.#setNeighbour(siteB, siteA, NOBODY_MAC);
-  }
-
-  async mend(siteA: number, siteB: number): Promise<void> {
-    await this.#setNeighbour(siteA, siteB, mac(siteB));
-    await this.#setNeighbour(siteB, siteA, mac(siteA));
-  }
-
-  async pairCounts(): Promise<readonly PairCount[]> {
-    const counts: PairCount[] = [];
-    for (const sender of this.#sites()) {
-      const text = await run(this.#inside(sender, ['tc', '-s', 'class', 'show', 'dev', 'uplink']));
-      for (const match of text.matchAll(/class htb 1:(\d+)0 [^]*?Sent (\d+) bytes (\d+) pkt/g)) {
-        const [receiver, bytes, packets] = match.slice(1).map(Number);
-        if (receiver === undefined || bytes === undefined || packets === undefined) continue;
-        const payloadBytes = Math.max(0, bytes - packets * HEADER_BYTES_PER_PACKET);
-        counts.push({ sender, receiver, payloadBytes });
-      }
-    }
-    return counts;
-  }
-
-  async destroy(): Promise<void> {
-    for (const site of [0, ...this.#sites()]) {
-      await run(['ip', 'netns', 'delete', this.#namespace(site)]).catch(() => '');
-    }
-  }
-
-  async #createSite(hub: string, site: number): Promise<void> {
-    const name = this.#namespace(site);
-    const port = `port${site}`;
-    await run(['ip', 'netns', 'add', name]);
-    await run(
-      `ip -n ${name} link add uplink address ${mac(site)} type veth peer name ${port} netns ${hub}`.split(
-        ' ',
-      ),
-    );
-    await run(['ip', '-n', hub, 'link', 'set', port, 'master', 'bridge', 'up']);
-    await run(['ip', '-n', name, 'address', 'add', `${this.address(site)}/24`, 'dev', 'uplink']);
-    await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
-    await run(['ip', '-n', name, 'link', 'set', 'uplink', 'up']);
-    await this.#shape(site);
-    for (const other of this.#sites()) {
-      if (other !== site) await this.#setNeighbour(site, other, mac(other));
-    }
-  }
-
-  /** One class of the uplink's rate, and in it a class for each receiver, which counts. */
-  async #shape(site: number): Promise<void> {
-    const rate = `${this.#init.rateMbit}mbit`;
-    const tc = (args: string): Promise<string> =>
-      run(this.#inside(site, ['tc', ...args.split(' ')]));
-    await tc('qdisc add dev uplink root handle 1: htb default 1');
-    await tc(`class add dev uplink parent 1: classid 1:1 htb rate ${rate} ceil ${rate}`);
-    for (const other of this.#sites()) {
-      if (other === site) continue;
-      const share = `${Math.max(1, Math.floor(this.#init.rateMbit / this.#init.sites))}mbit`;
-      // Class numbers are hexadecimal to tc; decimal digits and a zero keep them apart from 1:1.
-      const id = `1:${other}0`;
-      await tc(`class add dev uplink parent 1:1 classid ${id} htb rate ${share} ceil ${rate}`);
-      await tc(
-        `filter add dev uplink protocol ip parent 1: u32 match ip dst ${this.address(other)} flowid ${id}`,
-      );
-    }
-  }
-
-  async #setNeighbour(site: number, other: number, address: string): Promise<void> {
-    const to = this.address(other);
-    await run(
-      `ip -n ${this.#namespace(site)} neigh replace ${to} lladdr ${address} dev uplink nud permanent`.split(
-        ' ',
-      ),
-    );
-  }
-
-  #inside(site: number, argv: readonly string[]): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#namespace(site), ...argv];
-  }
-
-  #namespace(site: number): string {
-    return `${this.#prefix}-${site}`;
-  }
-
-  #sites(): readonly number[] {
-    return Array.from({ length: this.#init.sites }, (_, index) => index + 1);
-  }
-}
-
-function mac(site: number): string {
-  return `02:00:00:00:00:${site.toString(16).padStart(2, '0')}`;
 }
