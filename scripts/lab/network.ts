@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The network between the sites of a demo, a test or a benchmark on one machine. As root: one
-// network and mount namespace a site, joined by a bridge of the kernel, or by a switch of ours where
-// delay or loss are wanted. Otherwise: one loopback address a site, nothing shaped, counted or cut.
+// network and mount namespace a site, joined by a bridge of the kernel, or by a switch of ours
+// where delay or loss are wanted. Otherwise: one loopback address a site, and nothing is shaped,
+// counted or cut.
 import { BridgeNetwork } from './bridge-network.ts';
 import { SwitchNetwork } from './switch-network.ts';
 
