@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sites in namespaces on a switch of our own (native/lab/switch.cc), which delays, loses, shapes and
-// cuts, for kernels that cannot.
+// Sites in namespaces on a switch of our own (native/lab/switch.cc), which delays, loses, shapes
+// and cuts, for kernels that cannot.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
