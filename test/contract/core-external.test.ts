@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { FOREIGN_SHARE, loopbackAddress, startTestCore, trustOf } from '../support/test-core.ts';
+import { FOREIGN_SHARE, loopbackAddress, startTestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import { coreSuite } from './core-suite.ts';
+import { trustOf } from '../../scripts/lab/trust.ts';
 
 coreSuite('external');
 

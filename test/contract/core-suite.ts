@@ -11,10 +11,11 @@ import { SURFACE_VERSION } from '../../src/core/core.ts';
 import type { CoreMode, FetchRequest } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
 import { PartBitmap } from '../../src/ed2k/part-bitmap.ts';
-import { loopbackAddress, startTestCore, trustOf } from '../support/test-core.ts';
+import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
+import { trustOf } from '../../scripts/lab/trust.ts';
 
 const THREE_PARTS = 2 * PART_SIZE + 1_000_000;
 const ALL_OF_THREE = PartBitmap.full(3);

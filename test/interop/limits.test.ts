@@ -10,6 +10,7 @@ import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { trustOf } from '../../scripts/lab/trust.ts';
 
 const NO_LIMITS: CoreLimits = { upload: 0, download: 0 };
 const LIMIT_KIB = 4096;
@@ -51,8 +52,8 @@ for (const [index, limited] of (['upload', 'download'] as const).entries()) {
       start('to', limited === 'download' ? limits : NO_LIMITS, 2 * index + 1),
     ]);
     try {
-      await from.core.setTrust([to.endPoint]);
-      await to.core.setTrust([from.endPoint]);
+      await from.core.setTrust(trustOf(from.endPoint, [to.endPoint]));
+      await to.core.setTrust(trustOf(to.endPoint, [from.endPoint]));
       const ratio = (await measure(from, to)) / (LIMIT_KIB * 1024);
       assert.ok(ratio > LOW && ratio < HIGH, `${ratio.toFixed(2)} of the limit`);
     } finally {

@@ -15,16 +15,11 @@ import type { EndPoint } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
 import { Ed2kPeer, OPCODE, PROTOCOL, helloBody } from '../support/ed2k-peer.ts';
 import type { Ed2kSite } from '../support/ed2k-peer.ts';
-import {
-  loopbackAddress,
-  pairKeyOf,
-  siteIdAt,
-  startTestCore,
-  trustOf,
-} from '../support/test-core.ts';
+import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
+import { pairKeyOf, siteIdAt, trustOf } from '../../scripts/lab/trust.ts';
 
 const PORT = 4662;
 /** Many more than the 16 that the core lets wait from one address. */

@@ -7,12 +7,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/logger.ts';
-import { createHash } from 'node:crypto';
 import { amuleConf } from '../../src/core/amule-conf.ts';
 import type { CoreLimits } from '../../src/core/amule-conf.ts';
 import { ControlCore } from '../../src/core/control-core.ts';
 import { freeEcPort } from '../../src/core/core-folder.ts';
-import type { Core, CoreEvent, CoreMode, CoreTrust, EndPoint } from '../../src/core/core.ts';
+import type { Core, CoreEvent, CoreMode, EndPoint } from '../../src/core/core.ts';
 import { EmbeddedTransport } from '../../src/core/embedded.ts';
 import { ExternalTransport } from '../../src/core/external.ts';
 import { ManagedTransport } from '../../src/core/managed.ts';
@@ -32,29 +31,6 @@ export interface TestCore {
   /** kill -9 of the process that runs the core; in external mode the admin starts it again. */
   readonly kill: () => Promise<void>;
   readonly stop: () => Promise<void>;
-}
-
-/** The site of a core that listens there, as far as cores go. */
-export function siteIdAt({ host, port }: EndPoint): Buffer {
-  return createHash('sha256').update(`site ${host}:${port}`).digest();
-}
-
-/** The key of two such sites. */
-export function pairKeyOf(one: EndPoint, other: EndPoint): Buffer {
-  const ids = [siteIdAt(one), siteIdAt(other)].sort((a, b) => a.compare(b));
-  return createHash('sha256').update('pair').update(Buffer.concat(ids)).digest();
-}
-
-/** What the core at `own` is told so that it trusts those and nobody else. */
-export function trustOf(own: EndPoint, clients: readonly EndPoint[], isOpen = false): CoreTrust {
-  return {
-    siteId: siteIdAt(own),
-    clients: clients.map(({ host, port }) => {
-      const pairKey = pairKeyOf(own, { host, port });
-      return { host, port, siteId: siteIdAt({ host, port }), pairKey };
-    }),
-    isOpen,
-  };
 }
 
 /** Loopback addresses that tests in other processes do not use. */

@@ -7,6 +7,7 @@ import type { Network } from '../network.ts';
 import type { Cleanup } from './cleanup.ts';
 import { CoreProcess } from './core-process.ts';
 import type { Payload } from './payload.ts';
+import { trustOf } from '../trust.ts';
 
 export interface CoreGroupInit {
   readonly network: Network;
@@ -43,11 +44,8 @@ export async function withCores<Result>(
     }
     await Promise.all(sites.map(({ ready }) => ready));
     for (const site of sites) {
-      const others = sites.filter((other) => other !== site);
-      await site.call(
-        'setTrust',
-        others.map(({ endPoint }) => endPoint),
-      );
+      const others = sites.filter((other) => other !== site).map(({ endPoint }) => endPoint);
+      await site.call('setTrust', trustOf(site.endPoint, others));
     }
     for (const [index, site] of sites.slice(0, roles.sharing).entries()) {
       const placed = (payload: Payload): Payload => payloadAt(init.work, payload, index + 1);

@@ -37,7 +37,7 @@ function handlersOf(core: Core): Handlers {
     return null;
   };
   return {
-    setTrust: (clients) => done(core.setTrust(clients)),
+    setTrust: (trust) => done(core.setTrust(trust)),
     share: (packs) => done(core.share(packs)),
     fetch: (requests) => fetchAll(core, requests),
     fetches: async () => (await core.fetches()).map(fetchFigures),

@@ -4,7 +4,7 @@
 import type {
   ClientTotals,
   CoreEvent,
-  EndPoint,
+  CoreTrust,
   FetchRequest,
   FetchState,
   SharedPack,
@@ -17,7 +17,7 @@ export type SourceFigures = Pick<SourceState, 'source' | 'state' | 'bytesDown' |
 
 /** What a site can be asked, with its arguments and its answer. */
 export interface SiteCalls {
-  setTrust: (clients: readonly EndPoint[]) => null;
+  setTrust: (trust: CoreTrust) => null;
   share: (packs: readonly SharedPack[]) => null;
   /** Orders all of them, one after another; the answer is when the first was ordered. */
   fetch: (requests: readonly FetchRequest[]) => number;
