@@ -20,7 +20,7 @@ const SECOND_DATASET = 'second';
 const SECOND_SIZE = 64_000_000;
 /** Share of the transfer after which the link of sites 1 and 3 is cut, and for how long. */
 const CUT_AFTER = 0.2;
-const CUT_MS = 5000;
+const CUT_MS = 3000;
 const WAIT_SECONDS = 3600;
 /** Below it, start-up and not the links decides how long a transfer takes. */
 const BOUND_SECONDS_MIN = 1;
