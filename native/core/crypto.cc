@@ -7,19 +7,15 @@
 #include <openssl/params.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "check.h"
+#include "openssl_check.h"
 
 namespace muleplex {
 namespace {
 
 // Frames and updates stay far below; OpenSSL counts cipher bytes in int.
 constexpr size_t kCipherSizeMax = 1 << 30;
-
-void require(bool ok, const char* what) {
-  if (!ok) throw std::runtime_error(std::string("OpenSSL failed: ") + what);
-}
 
 // Fetched once and kept for the life of the process: a fetch costs more than hashing a block.
 const EVP_MD* sha1Algorithm() {

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <stdexcept>
 
 #include "check.h"
+#include "openssl_check.h"
 
 namespace muleplex {
 namespace {
@@ -23,10 +23,6 @@ struct PkeyDeleter {
   void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
 };
 using Pkey = std::unique_ptr<EVP_PKEY, PkeyDeleter>;
-
-void require(bool ok, const char* what) {
-  if (!ok) throw std::runtime_error(std::string("OpenSSL failed: ") + what);
-}
 
 Pkey privateKeyOf(const SecretKey& key) {
   Pkey result(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, key.data(), kKeySize));

@@ -3,7 +3,7 @@
 // chunk ids and boundaries survive a rotation; each key epoch has a fresh secret for encryption.
 // Secrets travel sealed to the X25519 key of one site (HPKE base mode, RFC 9180).
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hkdfSync, timingSafeEqual } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519';
 import { ReplicationError } from '../base/errors.ts';
@@ -14,6 +14,7 @@ import { assertDecodes } from '../bytes/malformed.ts';
 import { BufferReader } from '../bytes/reader.ts';
 import { DOMAINS, domainPrefix, type Domain } from './domains.ts';
 import { idBytes, type DatasetId } from './ids.ts';
+import { publicSealingKey } from './sealing-key.ts';
 
 const FORMAT = { code: 'ERR_SECRETS_MALFORMED', name: 'sealed secrets' } as const;
 const LAYOUT_VERSION = 1;
@@ -21,8 +22,6 @@ export const SECRET_SIZE = 32;
 /** Bytes of an encapsulated X25519 key. */
 const ENCAPSULATED_SIZE = 32;
 const EPOCH_MAX = 0xffff_ffff;
-/** PKCS #8 of an X25519 private key (RFC 8410, 7) up to its 32 bytes. */
-const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
 export interface EpochSecret {
   /** Key epoch, u32; grows with each rotation. */
@@ -164,19 +163,6 @@ async function openCiphertext(
   } catch (error) {
     throw refused('the secrets are not sealed for this site and data set', error);
   }
-}
-
-/** The X25519 public key of a private one, 32 raw bytes each. */
-export function publicSealingKey(privateKey: Buffer): Buffer {
-  assert(privateKey.length === SECRET_SIZE);
-  const key = createPrivateKey({
-    key: Buffer.concat([X25519_PKCS8_PREFIX, privateKey]),
-    format: 'der',
-    type: 'pkcs8',
-  });
-  const { x } = createPublicKey(key).export({ format: 'jwk' });
-  assert(x !== undefined);
-  return Buffer.from(x, 'base64url');
 }
 
 function hpkeSuite(): CipherSuite {

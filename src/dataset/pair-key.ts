@@ -2,17 +2,14 @@
 // The key that two sites have in common: what their cores prove to each other when they connect.
 // Both derive it from their site records and their own sealing key; nothing is exchanged for it.
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey, diffieHellman, hkdfSync } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { diffieHellman, hkdfSync } from 'node:crypto';
 import { BufferWriter } from '../bytes/writer.ts';
 import { domainPrefix } from './domains.ts';
 import { idBytes } from './ids.ts';
+import { privateSealingKeyObject, publicSealingKeyObject } from './sealing-key.ts';
 import type { SiteRecord } from './site-record.ts';
 
 const KEY_SIZE = 32;
-/** DER of an X25519 key up to its 32 raw bytes. */
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** A side of the pair: what of its site record goes into the key. */
 export type PairSide = Pick<SiteRecord, 'siteId' | 'version' | 'sealingKey'>;
@@ -45,20 +42,11 @@ function versionBytes({ version }: PairSide): Buffer {
 }
 
 function sharedSecret(privateKey: Buffer, publicKey: Buffer): Buffer | undefined {
-  const own = createPrivateKey(derOf(PKCS8_PREFIX, privateKey, 'pkcs8'));
-  const peer: KeyObject = createPublicKey(derOf(SPKI_PREFIX, publicKey, 'spki'));
+  const own = privateSealingKeyObject(privateKey);
+  const peer = publicSealingKeyObject(publicKey);
   try {
     return diffieHellman({ privateKey: own, publicKey: peer });
   } catch {
     return undefined;
   }
-}
-
-function derOf<T extends 'pkcs8' | 'spki'>(
-  prefix: Buffer,
-  key: Buffer,
-  type: T,
-): { key: Buffer; format: 'der'; type: T } {
-  assert(key.length === KEY_SIZE);
-  return { key: Buffer.concat([prefix, key]), format: 'der', type };
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { trustOf } from '../../scripts/lab/trust.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { FOREIGN_SHARE, loopbackAddress, startTestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import { coreSuite } from './core-suite.ts';
-import { trustOf } from '../../scripts/lab/trust.ts';
 
 coreSuite('external');
 

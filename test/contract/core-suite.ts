@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
+import { trustOf } from '../../scripts/lab/trust.ts';
 import { SURFACE_VERSION } from '../../src/core/core.ts';
 import type { CoreMode, FetchRequest } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
@@ -15,7 +16,6 @@ import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
-import { trustOf } from '../../scripts/lab/trust.ts';
 
 const THREE_PARTS = 2 * PART_SIZE + 1_000_000;
 const ALL_OF_THREE = PartBitmap.full(3);

@@ -11,6 +11,7 @@ import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pairKeyOf, siteIdAt, trustOf } from '../../scripts/lab/trust.ts';
 import type { EndPoint } from '../../src/core/core.ts';
 import { PART_SIZE } from '../../src/ed2k/constants.ts';
 import { Ed2kPeer, OPCODE, PROTOCOL, helloBody } from '../support/ed2k-peer.ts';
@@ -19,7 +20,6 @@ import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
-import { pairKeyOf, siteIdAt, trustOf } from '../../scripts/lab/trust.ts';
 
 const PORT = 4662;
 /** Many more than the 16 that the core lets wait from one address. */

@@ -14,7 +14,7 @@ export function coreFile(name: CoreFile): string {
   throw new Error(`${path} is missing: run ./scripts/build-core first`);
 }
 
-/** aMule's list of EC codes in the source that the core was built from; may be missing. */
+/** aMule's list of EC codes in the source that the core was built from. */
 export function ecCodesPath(): string {
   return join(coreBuildPath('source'), 'src', 'libs', 'ec', 'abstracts', 'ECCodes.abstract');
 }

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { EndPoint } from '../../src/core/core.ts';
 import { ReferenceDecoder, ReferenceEncoder, ReferenceHandshake } from './noise-reference.ts';
 import type { NoiseRole } from './noise-reference.ts';
+import { Watchers } from './watchers.ts';
 
 export const PROTOCOL = { ed2k: 0xe3, eMule: 0xc5 } as const;
 export const OPCODE = {
@@ -82,7 +83,7 @@ export class Ed2kPeer {
   #isClosed = false;
   #encoder: ReferenceEncoder | undefined;
   #decoder: ReferenceDecoder | undefined;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Watchers();
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -90,12 +91,12 @@ export class Ed2kPeer {
       this.received.push(bytes);
       const plain = this.#decoder === undefined ? bytes : this.#decoder.decode(bytes);
       this.#pending = Buffer.concat([this.#pending, plain]);
-      this.#notify();
+      this.#watchers.notify();
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#isClosed = true;
-      this.#notify();
+      this.#watchers.notify();
     });
   }
 
@@ -188,25 +189,8 @@ export class Ed2kPeer {
     return this.#pending.length < size ? undefined : size;
   }
 
-  async #until(condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#watchers.delete(watcher);
-        reject(new Error('the core neither answers nor closes'));
-      }, WAIT_MS);
-      const watcher = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        this.#watchers.delete(watcher);
-        resolve();
-      };
-      this.#watchers.add(watcher);
-    });
-  }
-
-  #notify(): void {
-    for (const watcher of [...this.#watchers]) watcher();
+  #until(condition: () => boolean): Promise<void> {
+    return this.#watchers.until(condition, WAIT_MS, 'the core neither answers nor closes');
   }
 }
 

@@ -17,8 +17,8 @@ import {
   deriveEpochKeys,
   domainCheckOf,
   epochChecksOf,
-  publicSealingKey,
 } from '../../src/dataset/keys.ts';
+import { publicSealingKey } from '../../src/dataset/sealing-key.ts';
 import { encodeBencode, type Bencode } from '../../src/bytes/bencode.ts';
 import { bodyHashOf, decodeHeader, encodeHeader } from '../../src/dataset/manifest-header.ts';
 import { encodeBody } from '../../src/dataset/manifest.ts';

@@ -17,6 +17,7 @@ import { ExternalTransport } from '../../src/core/external.ts';
 import { ManagedTransport } from '../../src/core/managed.ts';
 import type { CoreTransport } from '../../src/core/transport.ts';
 import { coreFile } from './core-build.ts';
+import { Watchers } from './watchers.ts';
 
 const PORT = 4662;
 const EVENT_TIMEOUT_MS = 60_000;
@@ -42,35 +43,23 @@ export function loopbackAddress(index: number): string {
 export class EventLog {
   readonly events: CoreEvent[] = [];
   restartCount = 0;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Watchers();
 
   constructor(core: Core) {
     core.onEvent((event) => {
       this.events.push(event);
-      this.#notify();
+      this.#watchers.notify();
     });
     core.onRestart(() => {
       this.restartCount += 1;
-      this.#notify();
+      this.#watchers.notify();
     });
   }
 
   /** Resolves when the condition holds, which is looked at after each event; `what` names it. */
-  async until(what: string, condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#watchers.delete(watcher);
-        reject(new Error(`not within ${EVENT_TIMEOUT_MS} ms: ${what}`));
-      }, EVENT_TIMEOUT_MS);
-      const watcher = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        this.#watchers.delete(watcher);
-        resolve();
-      };
-      this.#watchers.add(watcher);
-    });
+  until(what: string, condition: () => boolean): Promise<void> {
+    const message = `not within ${EVENT_TIMEOUT_MS} ms: ${what}`;
+    return this.#watchers.until(condition, EVENT_TIMEOUT_MS, message);
   }
 
   /** Parts of the file that were reported as verified. */
@@ -101,10 +90,6 @@ export class EventLog {
     return this.events.flatMap((event) =>
       event.kind === 'partCorrupt' && event.fileHash === fileHash ? [event] : [],
     );
-  }
-
-  #notify(): void {
-    for (const watcher of [...this.#watchers]) watcher();
   }
 }
 

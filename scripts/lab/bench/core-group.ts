@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Network } from '../network.ts';
+import { trustOf } from '../trust.ts';
 import type { Cleanup } from './cleanup.ts';
 import { CoreProcess } from './core-process.ts';
 import type { Payload } from './payload.ts';
-import { trustOf } from '../trust.ts';
 
 export interface CoreGroupInit {
   readonly network: Network;

@@ -9,9 +9,9 @@ import {
   domainCheckOf,
   epochChecksOf,
   openSecrets,
-  publicSealingKey,
   sealSecrets,
 } from '../../../src/dataset/keys.ts';
+import { publicSealingKey } from '../../../src/dataset/sealing-key.ts';
 import { datasetIdFromBytes } from '../../../src/dataset/ids.ts';
 import { hasCode, ReplicationError } from '../../../src/base/errors.ts';
 import { refuses } from '../../support/refuses.ts';

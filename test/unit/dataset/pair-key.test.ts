@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { it } from 'node:test';
 import { siteIdFromBytes } from '../../../src/dataset/ids.ts';
-import { publicSealingKey } from '../../../src/dataset/keys.ts';
+import { publicSealingKey } from '../../../src/dataset/sealing-key.ts';
 import { derivePairKey, type PairSide } from '../../../src/dataset/pair-key.ts';
 import { fixedBytes } from '../../support/samples.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate, generateKeyPairSync, verify } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { publicSealingKey } from '../../../src/dataset/keys.ts';
+import { publicSealingKey } from '../../../src/dataset/sealing-key.ts';
 import { publicKeyFromRaw } from '../../../src/dataset/signing-key.ts';
 import { decodeSiteRecord, parseSiteCard } from '../../../src/dataset/site-record.ts';
 import { selfSignedCertificate, tlsKeyHash } from '../../../src/peers/certificate.ts';
