@@ -10,7 +10,6 @@ import { systemClock } from '../base/clock.ts';
 import { ReplicationError, hasCode, messageOf } from '../base/errors.ts';
 import { HOME_LOCK_RETRY_MS, HOME_LOCK_WAIT_MS } from '../base/limits.ts';
 import { ControlClient } from '../control/client.ts';
-import { withOfflineRoutes } from './assemble.ts';
 import { EXIT_CANCELLED, type Command, type Context } from './command.ts';
 import { add } from './commands/add.ts';
 import { daemon } from './commands/daemon.ts';
@@ -145,6 +144,8 @@ async function callHome(
   options: Parameters<Context['call']>[2] & { readonly signal: AbortSignal },
 ): Promise<unknown> {
   const url = new URL(path, 'http://muleplexd');
+  // Loads all services, which takes longer than most commands that a daemon answers.
+  const { withOfflineRoutes } = await import('./assemble.ts');
   return withOfflineRoutes(homePath, async (routes) => {
     const route = routes.find((each) => each.method === method && each.path === url.pathname);
     if (route === undefined) throw new Error(`no route ${method} ${url.pathname}`);

@@ -2,7 +2,6 @@
 // `muleplex init`: makes a home with keys and an explained config.toml.
 import { isIPv4 } from 'node:net';
 import { ReplicationError } from '../../base/errors.ts';
-import { createSite } from '../assemble.ts';
 import { EXIT_DONE, type Command } from '../command.ts';
 
 interface InitOptions {
@@ -76,6 +75,7 @@ export const init: Command<InitOptions> = {
         describe: 'how the aMule core runs (default embedded)',
       }),
   run: async (argv, { homePath, output }) => {
+    const { createSite } = await import('../assemble.ts');
     const site = await createSite(homePath, configured(argv));
     output.result({ home: homePath, ...site }, () => [
       `home ${homePath} of site ${site.name}`,
