@@ -19,7 +19,7 @@ namespace {
 /// The order of this table is the order of FileOperationKind.
 constexpr const char* kOperationNames[] = {"makeFolder", "makeFile",     "hardLink", "symbolicLink",
                                            "changeMode", "changeOwner",  "setTime",  "setAttribute",
-                                           "removeFile", "removeFolder", "rename",   "copyFile"};
+                                           "removeFile", "removeFolder", "rename",   "unshareFile"};
 
 FileOperationKind kindOf(const std::string& name) {
   size_t kind = 0;
@@ -53,11 +53,8 @@ FileOperation operationOf(const Napi::Object& object) {
       break;
     case FileOperationKind::kMakeFolder:
     case FileOperationKind::kChangeMode:
+    case FileOperationKind::kUnshareFile:
       operation.mode = u32Of(object.Get("mode"));
-      break;
-    case FileOperationKind::kCopyFile:
-      operation.mode = u32Of(object.Get("mode"));
-      operation.other = textOf(object.Get("from"));
       break;
     case FileOperationKind::kHardLink:
     case FileOperationKind::kRename:

@@ -16,6 +16,7 @@
 #include "folder_reader.h"
 #include "promise_worker.h"
 #include "stat_fields.h"
+#include "tree_linker.h"
 #include "tree_remover.h"
 
 namespace muleplex {
@@ -171,6 +172,35 @@ class SyncFileSystemTask final : public Task {
   std::string path_;
 };
 
+class LinkFoldersTask final : public Task {
+ public:
+  LinkFoldersTask(std::string root, std::string from, std::string to,
+                  std::vector<std::string> paths)
+      : root_(std::move(root)),
+        from_(std::move(from)),
+        to_(std::move(to)),
+        paths_(std::move(paths)) {}
+  void run() override { linked_ = linkFolders(root_, from_, to_, paths_); }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Array folders = Napi::Array::New(env, linked_.folders.size());
+    for (uint32_t i = 0; i < linked_.folders.size(); ++i) {
+      const Napi::HandleScope scope(env);
+      folders.Set(i, copyToBuffer(env, linked_.folders[i]));
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("folderCount", toNumber(env, linked_.folderCount));
+    object.Set("folders", folders);
+    return object;
+  }
+
+ private:
+  std::string root_;
+  std::string from_;
+  std::string to_;
+  std::vector<std::string> paths_;
+  LinkedFolders linked_;
+};
+
 class RemoveTreeTask final : public Task {
  public:
   RemoveTreeTask(std::string path, size_t entriesMax)
@@ -186,13 +216,20 @@ class RemoveTreeTask final : public Task {
 
 int fdOf(const Napi::Value& value) { return static_cast<int>(u32Of(value)); }
 
+std::vector<std::string> textOfEach(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::HandleScope scope(value.Env());
+    texts.push_back(textOf(array.Get(i)));
+  }
+  return texts;
+}
+
 /// readFolders(paths[]) =>
 ///   Promise<{folderEnds, errors, names, nameEnds, numbers, identities, extras[]}>
 Napi::Value startReadFolders(const Napi::CallbackInfo& info) {
-  const auto array = info[0].As<Napi::Array>();
-  std::vector<std::string> paths;
-  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(textOf(array.Get(i)));
-  return startTask(info.Env(), std::make_unique<ReadFoldersTask>(std::move(paths)));
+  return startTask(info.Env(), std::make_unique<ReadFoldersTask>(textOfEach(info[0])));
 }
 
 /// openBeneath(root, path, flags, mode) => Promise<fd>
@@ -211,6 +248,13 @@ Napi::Value startSyncFileSystem(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<SyncFileSystemTask>(textOf(info[0])));
 }
 
+/// linkFolders(root, from, to, paths[]) => Promise<{folderCount, folders[]}>
+Napi::Value startLinkFolders(const Napi::CallbackInfo& info) {
+  return startTask(info.Env(),
+                   std::make_unique<LinkFoldersTask>(textOf(info[0]), textOf(info[1]),
+                                                     textOf(info[2]), textOfEach(info[3])));
+}
+
 /// removeTreeSlice(path, entriesMax) => Promise<boolean>
 Napi::Value startRemoveTree(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<RemoveTreeTask>(textOf(info[0]), sizeOf(info[1])));
@@ -223,6 +267,7 @@ void initFile(Napi::Env env, Napi::Object exports) {
   exports.Set("openBeneath", Napi::Function::New<startOpenBeneath>(env, "openBeneath"));
   exports.Set("allocate", Napi::Function::New<startAllocate>(env, "allocate"));
   exports.Set("syncFileSystem", Napi::Function::New<startSyncFileSystem>(env, "syncFileSystem"));
+  exports.Set("linkFolders", Napi::Function::New<startLinkFolders>(env, "linkFolders"));
   exports.Set("removeTreeSlice", Napi::Function::New<startRemoveTree>(env, "removeTreeSlice"));
 }
 

@@ -6,7 +6,8 @@
 
 namespace muleplex {
 
-/// Adds the functions readFolders, openBeneath, allocate, syncFileSystem and removeTreeSlice.
+/// Adds the functions readFolders, openBeneath, allocate, syncFileSystem, linkFolders and
+/// removeTreeSlice.
 void initFile(Napi::Env env, Napi::Object exports);
 
 }  // namespace muleplex

@@ -67,14 +67,14 @@ int copyRange(int source, int target, ByteRange range) {
   return 0;
 }
 
-int copyFile(int sourceFolder, const std::string& sourceName, int folder, const std::string& name,
-             mode_t mode) {
+int unshareFile(int folder, const std::string& name, mode_t mode) {
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  const FileDescriptor source(openat(sourceFolder, sourceName.c_str(), flags));
+  const FileDescriptor source(openat(folder, name.c_str(), flags));
   if (!source.isOpen()) return errno;
   struct stat status {};
   if (fstat(source.get(), &status) != 0) return errno;
   if (!S_ISREG(status.st_mode)) return EINVAL;
+  if (unlinkat(folder, name.c_str(), 0) != 0) return errno;
   FileDescriptor target = createFile(folder, name, mode);
   if (!target.isOpen()) return errno;
   if (ioctl(target.get(), FICLONE, source.get()) == 0) return errorOf(target.close());
@@ -113,8 +113,7 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
   int otherFolder = -1;
   std::string otherName;
   const bool takesOther = operation.kind == FileOperationKind::kHardLink ||
-                          operation.kind == FileOperationKind::kRename ||
-                          operation.kind == FileOperationKind::kCopyFile;
+                          operation.kind == FileOperationKind::kRename;
   if (takesOther) {
     error = others.resolve(operation.other, otherFolder, otherName);
     if (error != 0) return error;
@@ -142,8 +141,8 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
       return errorOf(unlinkat(folder, entry, AT_REMOVEDIR));
     case FileOperationKind::kRename:
       return errorOf(renameat(otherFolder, otherName.c_str(), folder, entry));
-    case FileOperationKind::kCopyFile:
-      return copyFile(otherFolder, otherName, folder, name, operation.mode);
+    case FileOperationKind::kUnshareFile:
+      return unshareFile(folder, name, operation.mode);
   }
   return EINVAL;
 }

@@ -26,7 +26,7 @@ enum class FileOperationKind : uint8_t {
   kRemoveFile,    ///< path
   kRemoveFolder,  ///< path; must be empty
   kRename,        ///< path = new name, other = old name
-  kCopyFile,      ///< path = new file, other = old one, mode; shares extents where possible
+  kUnshareFile,   ///< path, mode: a copy takes the place of the link; shares extents if possible
 };
 
 /// Bytes that the caller keeps alive until the batch is done.
@@ -76,7 +76,7 @@ class PathResolver {
 };
 
 /// Does the operations in order; each fails on its own. Gives an errno value, or 0, for each.
-/// `others` resolves the existing entry of kHardLink, kRename and kCopyFile.
+/// `others` resolves the existing entry of kHardLink and kRename.
 std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
                                   const std::vector<FileOperation>& operations);
 

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "folder_reader.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <memory>
+#include <utility>
 
+#include "directory.h"
 #include "failure.h"
 #include "file_descriptor.h"
 
@@ -20,10 +19,6 @@ namespace {
 // Between asking for a size and reading, the value may grow; more tries than this is a writer at
 // work, and the entry is reported as unreadable.
 constexpr int kGrowthTriesMax = 8;
-
-struct DirectoryCloser {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
 
 /// Fills `out` by `read(buffer, size)`, which like readlink or getxattr gives a length or -1.
 /// `sizeHint` is tried first. Returns 0 or an errno value.
@@ -104,25 +99,17 @@ void readEntry(int folder, const std::string& folderPath, FolderEntry& entry) {
 std::vector<FolderEntry> readFolder(const std::string& path) {
   FileDescriptor descriptor(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor.isOpen()) throw Failure::system("open", errno);
-  const int folder = descriptor.get();
-  const std::unique_ptr<DIR, DirectoryCloser> directory(fdopendir(folder));
-  if (directory == nullptr) throw Failure::system("fdopendir", errno);
-  descriptor.release();
+  Directory directory(std::move(descriptor));
   std::vector<FolderEntry> entries(1);
-  for (;;) {
-    errno = 0;
-    const dirent* next = readdir(directory.get());
-    if (next == nullptr) break;
-    if (std::strcmp(next->d_name, ".") == 0 || std::strcmp(next->d_name, "..") == 0) continue;
+  for (Directory::Entry found; directory.next(found);) {
     if (entries.size() == kFolderEntriesMax) {
       throw Failure(FailureKind::kLimit, "the folder has too many entries");
     }
-    entries.emplace_back().name = next->d_name;
+    entries.emplace_back().name = found.name;
   }
-  if (errno != 0) throw Failure::system("readdir", errno);
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
-  for (FolderEntry& entry : entries) readEntry(folder, path, entry);
+  for (FolderEntry& entry : entries) readEntry(directory.fd(), path, entry);
   return entries;
 }
 

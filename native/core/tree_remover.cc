@@ -1,80 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tree_remover.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "directory.h"
 #include "failure.h"
 #include "file_descriptor.h"
 
 namespace muleplex {
 namespace {
 
-struct DirectoryCloser {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, DirectoryCloser>;
-
-struct Name {
-  std::string text;
-  bool isFolder;
-};
-
 /// Makes a folder readable and changeable for its owner, which removing what is in it needs.
 void makeWritable(int parent, const char* name) {
   fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
 }
 
-/// Opens a folder to empty it; null, with errno, when that fails.
-Directory openFolder(int parent, const char* name) {
+/// Opens a folder to empty it; nothing, with errno, when that fails.
+std::optional<Directory> openFolder(int parent, const char* name) {
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   FileDescriptor folder(openat(parent, name, flags));
   if (!folder.isOpen() && errno == EACCES) {
     makeWritable(parent, name);
     folder = FileDescriptor(openat(parent, name, flags));
   }
-  if (!folder.isOpen()) return nullptr;
+  if (!folder.isOpen()) return std::nullopt;
   struct stat status {};
   if (fstat(folder.get(), &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU) {
     fchmod(folder.get(), S_IRWXU);
   }
-  Directory directory(fdopendir(folder.get()));
-  if (directory == nullptr) throw Failure::system("fdopendir", errno);
-  folder.release();
-  return directory;
+  return Directory(std::move(folder));
 }
 
 dev_t deviceOf(const Directory& directory) {
   struct stat status {};
-  if (fstat(dirfd(directory.get()), &status) != 0) throw Failure::system("fstat", errno);
+  if (fstat(directory.fd(), &status) != 0) throw Failure::system("fstat", errno);
   return status.st_dev;
 }
 
 /// Reads at most `countMax` names from where the directory stands.
-std::vector<Name> readNames(const Directory& directory, size_t countMax) {
-  std::vector<Name> names;
-  while (names.size() < countMax) {
-    errno = 0;
-    const dirent* next = readdir(directory.get());
-    if (next == nullptr) {
-      if (errno != 0) throw Failure::system("readdir", errno);
-      break;
-    }
-    if (std::strcmp(next->d_name, ".") == 0 || std::strcmp(next->d_name, "..") == 0) continue;
-    bool isFolder = next->d_type == DT_DIR;
-    if (next->d_type == DT_UNKNOWN) {
-      struct stat status {};
-      const int found = fstatat(dirfd(directory.get()), next->d_name, &status, AT_SYMLINK_NOFOLLOW);
-      isFolder = found == 0 && S_ISDIR(status.st_mode);
-    }
-    names.push_back({next->d_name, isFolder});
+std::vector<Directory::Entry> readNames(Directory& directory, size_t countMax) {
+  std::vector<Directory::Entry> names;
+  for (Directory::Entry entry; names.size() < countMax && directory.next(entry);) {
+    names.push_back(entry);
   }
   return names;
 }
@@ -90,48 +64,48 @@ class Remover {
   Remover(const std::string& path, size_t entriesMax) : path_(path), budget_(entriesMax) {}
 
   bool run() {
-    const Directory root = openFolder(AT_FDCWD, path_.c_str());
-    if (root == nullptr) {
+    std::optional<Directory> root = openFolder(AT_FDCWD, path_.c_str());
+    if (!root) {
       if (errno == ENOENT) return true;
       throw Failure::system("open", errno);
     }
-    device_ = deviceOf(root);
+    device_ = deviceOf(*root);
     while (budget_ > 0) {
-      rewinddir(root.get());
-      const std::vector<Name> names = readNames(root, budget_);
+      root->rewind();
+      const std::vector<Directory::Entry> names = readNames(*root, budget_);
       if (names.empty()) {
         if (rmdir(path_.c_str()) == 0 || errno == ENOENT) return true;
         if (errno != ENOTEMPTY) throw Failure::system("rmdir", errno);
       }
-      for (const Name& name : names) removeChild(dirfd(root.get()), name);
+      for (const Directory::Entry& entry : names) removeChild(root->fd(), entry);
     }
     return false;
   }
 
  private:
-  void removeChild(int root, const Name& child) {
+  void removeChild(int root, const Directory::Entry& child) {
     if (!child.isFolder) {
-      removeFile(root, child.text);
+      removeFile(root, child.name);
       spend();
       return;
     }
     while (budget_ > 0) {
-      const Directory folder = openFolder(root, child.text.c_str());
-      if (folder == nullptr) throw Failure::system("open", errno);
-      if (deviceOf(folder) != device_) throw Failure::system("open", EXDEV);
-      const std::vector<Name> names = readNames(folder, budget_);
+      std::optional<Directory> folder = openFolder(root, child.name.c_str());
+      if (!folder) throw Failure::system("open", errno);
+      if (deviceOf(*folder) != device_) throw Failure::system("open", EXDEV);
+      const std::vector<Directory::Entry> names = readNames(*folder, budget_);
       if (names.empty()) break;
-      for (const Name& name : names) {
-        if (name.isFolder) {
-          moveUp(dirfd(folder.get()), name.text, root);
+      for (const Directory::Entry& entry : names) {
+        if (entry.isFolder) {
+          moveUp(folder->fd(), entry.name, root);
         } else {
-          removeFile(dirfd(folder.get()), name.text);
+          removeFile(folder->fd(), entry.name);
         }
         spend();
       }
     }
     if (budget_ == 0) return;
-    if (unlinkat(root, child.text.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT &&
+    if (unlinkat(root, child.name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT &&
         errno != ENOTEMPTY) {
       throw Failure::system("rmdir", errno);
     }

@@ -71,7 +71,7 @@ TEST("a tree is made in one batch") {
            fileOf("a/b/file", text), operation(Kind::kHardLink, "a/twin", "a/b/file"),
            operation(Kind::kSymbolicLink, "a/b/link", "/etc/passwd"), time, mode,
            operation(Kind::kRename, "renamed", "a/twin"), fileOf("sparse", text, 1 << 20, 3 << 20),
-           operation(Kind::kCopyFile, "copy", "sparse")});
+           operation(Kind::kHardLink, "copy", "sparse"), operation(Kind::kUnshareFile, "copy")});
   for (const int32_t error : errors) EXPECT(error == 0);
   EXPECT(contentOf(folder / "renamed") == "text");
   EXPECT(statOf(folder / "renamed").st_ino == statOf(folder / "a/b/file").st_ino);
@@ -79,6 +79,7 @@ TEST("a tree is made in one batch") {
   EXPECT(statOf(folder / "a/b/link").st_mtim.tv_sec == -5);
   EXPECT(statOf(folder / "a/b/link").st_mtim.tv_nsec == 999'999'999);
   EXPECT(contentOf(folder / "copy") == contentOf(folder / "sparse"));
+  EXPECT(statOf(folder / "copy").st_ino != statOf(folder / "sparse").st_ino);
   for (const char* name : {"sparse", "copy"}) {
     EXPECT(statOf(folder / name).st_size == 3 << 20);
     EXPECT(statOf(folder / name).st_blocks * 512 < 1 << 20);
@@ -117,7 +118,7 @@ TEST("no path leaves the root, by its text or through a link") {
                                  "sub//x", "sub/./x", "x/", "link/x", "sub/../link/x"}) {
     EXPECT(run(root, {fileOf(path, text)})[0] != 0);
     EXPECT(run(root, {operation(Kind::kHardLink, "sub/y", path)})[0] != 0);
-    EXPECT(run(root, {operation(Kind::kCopyFile, "sub/y", path)})[0] != 0);
+    EXPECT(run(root, {operation(Kind::kUnshareFile, path)})[0] != 0);
     EXPECT(run(root, {operation(Kind::kRename, "sub/y", path)})[0] != 0);
   }
   EXPECT(run(root, {fileOf(std::string("a\0b", 3), text)})[0] == EINVAL);

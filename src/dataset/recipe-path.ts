@@ -27,6 +27,13 @@ export function parentPath(path: Buffer): Buffer {
   return path.subarray(0, Math.max(path.lastIndexOf(SLASH), 0));
 }
 
+/** True for a path in this folder, however deep. */
+export function isBelow(path: Buffer, folder: Buffer): boolean {
+  const { length } = folder;
+  if (length === 0) return path.length > 0;
+  return path.length > length && path[length] === SLASH && path.subarray(0, length).equals(folder);
+}
+
 /**
  * What is wrong with a path, or undefined: no NUL, no empty name, no '.' and '..', names and whole
  * within what Linux takes. So joined to a folder it never leads out of it (links aside).

@@ -50,7 +50,7 @@ export function decodeRecord(bytes: Buffer): RecipeRecord {
     reader.end();
     return { kind: 'chunks', content };
   }
-  const type = entryType(kind);
+  const type = TYPE_OF_KIND.get(kind);
   if (type === undefined) throw reader.error('kind', `is ${kind}`);
   const path = readPath(reader, 'path');
   if (type === 'hardlink') return { kind: 'entry', entry: readHardlink(reader, path) };
@@ -80,7 +80,7 @@ export function readRecordHead(bytes: Buffer): RecordHead {
   // A record that goes on in another one is full, so a shorter one is the last of its entry.
   const isFull = bytes.length >= FULL_RECORD_SIZE_MIN;
   if (kind === RECORD.chunks) return { entry: undefined, isContinued: readChunks(reader).hasMore };
-  const type = entryType(kind);
+  const type = TYPE_OF_KIND.get(kind);
   if (type === undefined) throw reader.error('kind', `is ${kind}`);
   const path = reader.bytes(reader.u16le('path'), 'path');
   const isContinued = isFull && type === 'file' && isFileContinued(reader);
@@ -109,10 +109,10 @@ export function decodeRecordMetadata(bytes: Buffer): RecipeEntry {
 
 type Metadata = Pick<RecipeEntry, 'mode' | 'uid' | 'gid' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>;
 
-function entryType(kind: number): EntryType | undefined {
-  const types: readonly EntryType[] = ['file', 'folder', 'symlink', 'hardlink'];
-  return types.find((type) => RECORD[type] === kind);
-}
+const TYPES: readonly EntryType[] = ['file', 'folder', 'symlink', 'hardlink'];
+const TYPE_OF_KIND: ReadonlyMap<number, EntryType> = new Map(
+  TYPES.map((type) => [RECORD[type], type]),
+);
 
 function readPath(reader: BufferReader, field: string): Buffer {
   const path = reader.bytes(reader.u16le(field), field);

@@ -74,17 +74,18 @@ export class RecipeSplitter {
   /** Takes a record with its length field. */
   #record(record: Buffer): EncodedEntry | undefined {
     const { entry, isContinued } = readRecordHead(record.subarray(LENGTH_SIZE));
-    if (entry !== undefined && this.#open !== undefined) {
-      throw failure('chunks', 'of a file are missing');
+    if (entry !== undefined) {
+      if (this.#open !== undefined) throw failure('chunks', 'of a file are missing');
+      if (!isContinued) return { type: entry.type, path: entry.path, bytes: record };
+      this.#open = { ...entry, records: [], size: 0 };
     }
-    const open = entry === undefined ? this.#open : { ...entry, records: [], size: 0 };
+    const open = this.#open;
     if (open === undefined) throw failure('chunks', 'do not follow their file');
-    if (entry !== undefined && !isContinued) return { ...entry, bytes: record };
     open.records.push(record);
     open.size += record.length;
     if (open.size > ENTRY_SIZE_MAX) throw failure('chunks', 'of a file are too many');
-    this.#open = isContinued ? open : undefined;
     if (isContinued) return undefined;
+    this.#open = undefined;
     return { type: open.type, path: open.path, bytes: Buffer.concat(open.records) };
   }
 }

@@ -159,6 +159,12 @@ export interface NativeAddon {
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;
   syncFileSystem(path: Buffer): Promise<void>;
+  linkFolders(
+    root: Buffer,
+    from: Buffer,
+    to: Buffer,
+    paths: readonly Buffer[],
+  ): Promise<{ folderCount: number; folders: Buffer[] }>;
   removeTreeSlice(path: Buffer, entriesMax: number): Promise<boolean>;
 }
 

@@ -27,13 +27,8 @@ export type FileOperation =
     }
   /** `path` is the new name, `from` the existing entry, in the batch's fromRoot. */
   | { readonly operation: 'hardLink' | 'rename'; readonly path: Buffer; readonly from: Buffer }
-  | {
-      /** A new file with the content of another, shared on disk where the file system can. */
-      readonly operation: 'copyFile';
-      readonly path: Buffer;
-      readonly from: Buffer;
-      readonly mode: number;
-    }
+  /** A copy of the file, sharing its content on disk where the file system can, takes its place. */
+  | { readonly operation: 'unshareFile'; readonly path: Buffer; readonly mode: number }
   | { readonly operation: 'symbolicLink'; readonly path: Buffer; readonly target: Buffer }
   /** Not for symbolic links (EOPNOTSUPP). */
   | { readonly operation: 'changeMode'; readonly path: Buffer; readonly mode: number }
@@ -84,11 +79,8 @@ function checkOperation(operation: FileOperation): void {
       if (operation.size !== undefined) checkSize('size', operation.size);
       checkInteger('mode', operation.mode, 0, MODE_MAX);
       return;
-    case 'copyFile':
-      checkPath('from', operation.from);
-      checkInteger('mode', operation.mode, 0, MODE_MAX);
-      return;
     case 'makeFolder':
+    case 'unshareFile':
     case 'changeMode':
       checkInteger('mode', operation.mode, 0, MODE_MAX);
       return;

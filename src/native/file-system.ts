@@ -33,3 +33,28 @@ export async function removeTree(path: Buffer, signal?: AbortSignal): Promise<vo
     if (await settled(nativeAddon().removeTreeSlice(path, REMOVE_SLICE))) return;
   }
 }
+
+const LINKED_FOLDERS_PER_CALL = 64;
+
+/**
+ * Makes the tree `to` with hard links to all files of the tree `from` and folders like its own,
+ * which are open to their owner though; both are names beneath the root. What is there already
+ * stays, what cannot be linked is left out. Can be repeated after a failure. Rejects when the file
+ * system has no room or fails, and with the signal's reason.
+ */
+export async function linkTree(
+  root: Buffer,
+  { from, to }: { readonly from: Buffer; readonly to: Buffer },
+  signal?: AbortSignal,
+): Promise<void> {
+  checkPath('root', root);
+  checkPath('from', from);
+  checkPath('to', to);
+  const waiting: Buffer[] = [Buffer.alloc(0)];
+  while (waiting.length > 0) {
+    signal?.throwIfAborted();
+    const paths = waiting.splice(-LINKED_FOLDERS_PER_CALL);
+    const linked = await settled(nativeAddon().linkFolders(root, from, to, paths));
+    waiting.push(...paths.slice(linked.folderCount), ...linked.folders);
+  }
+}

@@ -2,11 +2,12 @@
 // Keeps one replica at the newest snapshot of its data set. One snapshot is in work at a time; when
 // it is visible, or cannot be finished, the newest one known then comes next.
 import { ReplicationError, messageOf } from '../base/errors.ts';
-import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS } from '../base/limits.ts';
+import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS, OLD_TREES_MAX } from '../base/limits.ts';
 import type { FollowRow, SnapshotRow } from '../store/rows.ts';
 import type { Dataset } from './dataset-registry.ts';
 import type { WantedPack } from './pack-fetch.ts';
 import { ReplicaFolder } from './replica-folder.ts';
+import { ReplicaUpkeep } from './replica-upkeep.ts';
 import { Replicator, type ReplicatorComponents } from './replicator.ts';
 import type { FollowState, FollowView } from './site-view.ts';
 import { snapshotKey } from './snapshot-chain.ts';
@@ -23,6 +24,7 @@ export class Follower {
   readonly #components: ReplicatorComponents;
   readonly #init: Init;
   readonly #folder: ReplicaFolder;
+  readonly #upkeep: ReplicaUpkeep;
   readonly #stopped = new AbortController();
   #state: FollowState = 'idle';
   #percent = 0;
@@ -34,7 +36,6 @@ export class Follower {
   #lastProblem: string | undefined;
   #wake: AbortController | undefined;
   #isKicked = false;
-  #isTidy = false;
   #worker: Promise<void> = Promise.resolve();
 
   constructor(components: ReplicatorComponents, init: Init) {
@@ -45,6 +46,7 @@ export class Follower {
     };
     this.#init = init;
     this.#folder = new ReplicaFolder({ path: init.row.folder });
+    this.#upkeep = new ReplicaUpkeep({ folder: this.#folder, logger: this.#components.logger });
   }
 
   start(): void {
@@ -53,6 +55,7 @@ export class Follower {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    await this.#upkeep.stop();
     await this.#worker;
   }
 
@@ -109,7 +112,9 @@ export class Follower {
         const target = await this.#next();
         if (target === undefined) {
           this.#state = this.#visible === undefined ? 'idle' : 'current';
-          await this.#tidyOnce();
+          if (this.#visible !== undefined) {
+            this.#upkeep.begin(this.#visible.snapshotId, await this.#folder.others());
+          }
           await this.#pause(Infinity);
           continue;
         }
@@ -122,13 +127,6 @@ export class Follower {
         await this.#pause(Math.min(FOLLOW_RETRY_MIN_MS * 2 ** (failures - 1), FOLLOW_RETRY_MAX_MS));
       }
     }
-  }
-
-  /** Removes trees that were to be removed when a daemon ended. */
-  async #tidyOnce(): Promise<void> {
-    if (this.#isTidy) return;
-    await this.#folder.remove(await this.#folder.others(), this.#stopped.signal);
-    this.#isTidy = true;
   }
 
   /** The head, unless it is visible already. */
@@ -144,12 +142,22 @@ export class Follower {
     return visible === head.snapshotId && row.state === 'visible' ? undefined : row;
   }
 
+  /** Where snapshots come so fast that upkeep never gets to it. */
+  async #limitOldTrees(target: SnapshotRow): Promise<void> {
+    const old = (await this.#folder.others()).filter((id) => id !== target.snapshotId);
+    if (old.length <= OLD_TREES_MAX) return;
+    await this.#upkeep.stop();
+    await this.#folder.remove(old, this.#stopped.signal);
+  }
+
   async #replicate(row: SnapshotRow): Promise<void> {
     this.#target = row;
+    await this.#limitOldTrees(row);
     const { dataset, key: followKey, packsFolder } = this.#init;
     const replicator = new Replicator(this.#components, {
       dataset,
       folder: this.#folder,
+      upkeep: this.#upkeep,
       packsFolder,
       followKey,
       onPlan: (packs) => {

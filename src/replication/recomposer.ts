@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes the tree of a snapshot from its recipe. Files that did not change since the previous tree
-// are linked to it; all others are written from chunks, each checked against its id when it is
-// decoded. The tree appears below a name that no reader looks at.
+// Makes the tree of a snapshot from its recipe. What the tree before has is there already, as links
+// to its files; all else is removed, or written from chunks, each checked against its id when it is
+// decoded. The tree lies under a name that no reader looks at.
 import { close, ftruncate, write } from 'node:fs';
 import { constants } from 'node:fs';
 import { promisify } from 'node:util';
@@ -11,29 +11,20 @@ import type { RecipeEntry } from '../dataset/recipe.ts';
 import { errnoName } from '../native/entry.ts';
 import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
-import { changeOf } from '../dataset/snapshot-diff.ts';
+import { isBelow, parentPath } from '../dataset/recipe-path.ts';
 import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
+import type { TreeEntry } from '../native/folder.ts';
+import type { BaseStep, BaseTree } from './base-tree.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
-import { metadataOperations, metadataProblems } from './entry-metadata.ts';
+import { metadataOperations } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
-import type { RecipeCursor } from './recipe-cursor.ts';
 import type { ChunkSource } from './recipe-reader.ts';
-import type { TreeCursor } from './tree-cursor.ts';
 
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
 const writeFile = promisify(write);
 
 const SLASH = Buffer.from('/');
-
-/** A tree of this replica that files can be taken over from. */
-export interface PreviousTree {
-  /** Name below the snapshots folder. */
-  readonly name: Buffer;
-  readonly recipe: RecipeCursor;
-  /** What lies there now: a file that somebody changed is not taken over. */
-  readonly found: TreeCursor;
-}
 
 interface Components {
   readonly chunks: ChunkSource;
@@ -46,10 +37,18 @@ interface Init {
   readonly root: Buffer;
   /** Name of the new tree below it. */
   readonly name: Buffer;
-  readonly previous: PreviousTree | undefined;
+  /** What lies under that name already. */
+  readonly base: BaseTree | undefined;
   readonly signal: AbortSignal;
   /** Called before so many bytes are written. */
   readonly onBytes: (bytes: number) => Promise<void> | void;
+}
+
+/** A folder of the recipe that may get more entries. */
+interface OpenFolder {
+  readonly encoded: EncodedEntry;
+  /** Its metadata is to be set: it is new, or differs, or something in it changed. */
+  isDue: boolean;
 }
 
 /** Entries that are made by one call, with the chunks that they need. */
@@ -57,10 +56,12 @@ interface Batch {
   readonly operations: FileOperation[];
   /** Files that are written in this batch: the operation's pieces are filled in. */
   readonly files: { readonly entry: RecipeEntry; readonly path: Buffer }[];
-  /** Metadata of the files, after their content. */
+  /** What can be done only when the files have their content. */
   readonly metadata: FileOperation[];
   size: number;
 }
+
+const NOTHING_THERE: BaseStep = { match: 'none', obsolete: [] };
 
 /**
  * Attributes that a user, or a file system, may be unable to set; `verify` shows what is missing.
@@ -70,8 +71,11 @@ const TOLERATED: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP'
 export class Recomposer {
   readonly #chunks: ChunkSource;
   readonly #init: Init;
-  /** Folders get their metadata last, because every entry made in them changes their time. */
-  readonly #folders: RecipeEntry[] = [];
+  /**
+   * The folders around the entry in work, the root first. A folder gets its metadata after all that
+   * is in it, because every entry made in it changes its time.
+   */
+  readonly #open: OpenFolder[] = [];
   #batch: Batch = emptyBatch();
   /** The batch that is being written while the next one is gathered. */
   #writing: Promise<void> = Promise.resolve();
@@ -93,9 +97,10 @@ export class Recomposer {
       for await (const entries of recipe) {
         for (const encoded of entries) await this.#add(encoded);
       }
+      await this.#remove(this.#init.base?.rest() ?? []);
+      this.#leaveFolders(() => false);
       await this.#flush();
       await this.#writing;
-      await this.#finishFolders();
     } finally {
       await this.#writing.catch(() => undefined);
       await recipe.return(undefined);
@@ -103,17 +108,52 @@ export class Recomposer {
   }
 
   async #add(encoded: EncodedEntry): Promise<void> {
-    if (encoded.type === 'file') {
-      const path = this.#pathOf(encoded.path);
-      const taken = await this.#takeOver(encoded, path);
-      if (taken === undefined) await this.#addFile(decodeEntry(encoded), path);
-      else this.#batch.operations.push(...taken);
-    } else {
-      this.#addPlain(decodeEntry(encoded));
+    const { match, obsolete } = (await this.#init.base?.advance(encoded)) ?? NOTHING_THERE;
+    await this.#remove(obsolete);
+    this.#leaveFolders((folder) => isBelow(encoded.path, folder));
+    if (match === 'none') markDue(this.#open.at(-1));
+    if (encoded.type === 'folder') this.#open.push({ encoded, isDue: match !== 'same' });
+    if (match === 'none') await this.#make(encoded);
+    else if (match === 'metadata' && encoded.type === 'file') this.#unshare(encoded);
+    await this.#flushIfFull();
+  }
+
+  async #make(encoded: EncodedEntry): Promise<void> {
+    const entry = decodeEntry(encoded);
+    if (entry.type === 'file') await this.#addFile(entry, this.#pathOf(entry.path));
+    else this.#addPlain(entry);
+  }
+
+  /** A file of the tree before, which stays as it is there, with metadata of its own. */
+  #unshare(encoded: EncodedEntry): void {
+    const path = this.#pathOf(encoded.path);
+    markDue(this.#open.at(-1));
+    this.#batch.operations.push(
+      { operation: 'unshareFile', path, mode: 0o600 },
+      ...metadataOperations(path, decodeMetadata(encoded)),
+    );
+  }
+
+  async #remove(entries: readonly TreeEntry[]): Promise<void> {
+    for (const { path, stat } of entries) {
+      const parent = parentPath(path);
+      markDue(this.#open.findLast(({ encoded }) => encoded.path.equals(parent)));
+      const operation = stat?.type === 'folder' ? 'removeFolder' : 'removeFile';
+      this.#batch.operations.push({ operation, path: this.#pathOf(path) });
+      await this.#flushIfFull();
     }
-    const { operations, files, metadata, size } = this.#batch;
-    const count = operations.length + files.length + metadata.length;
-    if (count >= RECOMPOSE_BATCH_ENTRIES || size >= RECOMPOSE_BATCH_SIZE) await this.#flush();
+  }
+
+  /** Finishes the innermost folders that nothing more comes in. */
+  #leaveFolders(isAround: (folder: Buffer) => boolean): void {
+    for (let last = this.#open.at(-1); last !== undefined; last = this.#open.at(-1)) {
+      const { encoded, isDue } = last;
+      if (isAround(encoded.path)) return;
+      this.#open.pop();
+      if (!isDue) continue;
+      const path = this.#pathOf(encoded.path);
+      this.#batch.metadata.push(...metadataOperations(path, decodeMetadata(encoded)));
+    }
   }
 
   /** An entry without content. */
@@ -122,7 +162,6 @@ export class Recomposer {
     const target = entry.target ?? Buffer.alloc(0);
     if (entry.type === 'folder') {
       this.#batch.operations.push({ operation: 'makeFolder', path, mode: 0o700 });
-      this.#folders.push(entry);
     } else if (entry.type === 'symlink') {
       this.#batch.operations.push(
         { operation: 'symbolicLink', path, target },
@@ -147,21 +186,10 @@ export class Recomposer {
     this.#batch.size += size;
   }
 
-  /** Operations that make the file from the previous tree's, when that has the same content. */
-  async #takeOver(encoded: EncodedEntry, path: Buffer): Promise<FileOperation[] | undefined> {
-    const { previous } = this.#init;
-    const before = await previous?.recipe.seek(encoded.path);
-    if (previous === undefined || before?.type !== 'file') return undefined;
-    const found = previous.found.seek(encoded.path);
-    const isUntouched =
-      found?.stat?.type === 'file' &&
-      metadataProblems(decodeMetadata(before), found.stat, found.attributes).length === 0;
-    if (!isUntouched) return undefined;
-    const from = Buffer.concat([previous.name, SLASH, encoded.path]);
-    if (before.bytes.equals(encoded.bytes)) return [{ operation: 'hardLink', path, from }];
-    const entry = decodeEntry(encoded);
-    if (changeOf(decodeEntry(before), entry) === 'new') return undefined;
-    return [{ operation: 'copyFile', path, from, mode: 0o600 }, ...metadataOperations(path, entry)];
+  async #flushIfFull(): Promise<void> {
+    const { operations, files, metadata, size } = this.#batch;
+    const count = operations.length + files.length + metadata.length;
+    if (count >= RECOMPOSE_BATCH_ENTRIES || size >= RECOMPOSE_BATCH_SIZE) await this.#flush();
   }
 
   /** Starts to write the batch once the one before is written. */
@@ -235,18 +263,6 @@ export class Recomposer {
     this.#batch.metadata.push(...metadataOperations(path, entry));
   }
 
-  async #finishFolders(): Promise<void> {
-    let operations: FileOperation[] = [];
-    // From the last to the first: a folder after all that is in it.
-    for (const entry of this.#folders.reverse()) {
-      operations.push(...metadataOperations(this.#pathOf(entry.path), entry));
-      if (operations.length < RECOMPOSE_BATCH_ENTRIES) continue;
-      await this.#runBatch(operations);
-      operations = [];
-    }
-    await this.#runBatch(operations);
-  }
-
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {
     const errors = await runFileBatch(operations, { root: this.#init.root });
     for (const [index, errno] of errors.entries()) {
@@ -272,6 +288,10 @@ export class Recomposer {
   #pathOf(path: Buffer): Buffer {
     return path.length === 0 ? this.#init.name : Buffer.concat([this.#init.name, SLASH, path]);
   }
+}
+
+function markDue(folder: OpenFolder | undefined): void {
+  if (folder !== undefined) folder.isDue = true;
 }
 
 function emptyBatch(): Batch {

@@ -6,15 +6,16 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
-import { removeTree, syncFileSystem } from '../native/file-system.ts';
+import { linkTree, removeTree, syncFileSystem } from '../native/file-system.ts';
 import { realDisk } from '../store/disk.ts';
 import { Reservation } from '../store/reservation.ts';
 
 const CURRENT = 'current';
 const SNAPSHOTS = 'snapshots';
 const PARTIAL_SUFFIX = '.partial';
+const SPARE_SUFFIX = '.spare';
 /** What this module makes, and so may remove, in the snapshots folder. */
-const OWN_NAME = /^[0-9a-f]{64}(\.partial)?$/;
+const OWN_NAME = /^[0-9a-f]{64}(\.partial|\.spare)?$/;
 /** A link that was made and not yet renamed. */
 const OWN_LINK = /^\.current-[0-9a-f]{12}$/;
 
@@ -77,8 +78,29 @@ export class ReplicaFolder {
 
   /** Removes what interrupted attempts left; nobody may be making a tree. */
   async clearPartials(signal: AbortSignal): Promise<void> {
-    for (const name of await realDisk.list(this.snapshotsPath)) {
-      if (OWN_NAME.test(name) && name.endsWith(PARTIAL_SUFFIX)) await this.#remove(name, signal);
+    await this.#removeAll((name) => name.endsWith(PARTIAL_SUFFIX), signal);
+  }
+
+  /**
+   * Makes a tree of links to the one of this snapshot, beside it; goes on with one that is not
+   * finished. Those of other snapshots are removed.
+   */
+  async makeSpare(snapshotId: SnapshotId, signal: AbortSignal): Promise<void> {
+    const spare = `${snapshotId}${SPARE_SUFFIX}`;
+    await this.#removeAll((name) => name.endsWith(SPARE_SUFFIX) && name !== spare, signal);
+    const names = { from: Buffer.from(snapshotId), to: Buffer.from(spare) };
+    await this.#attempt(spare, linkTree(Buffer.from(this.snapshotsPath), names, signal));
+  }
+
+  /** Lets the tree of links be the one in which this snapshot is made; false when there is none. */
+  async useSpare(from: SnapshotId, to: SnapshotId): Promise<boolean> {
+    const spare = join(this.snapshotsPath, `${from}${SPARE_SUFFIX}`);
+    try {
+      await rename(spare, join(this.snapshotsPath, this.partialName(to)));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false;
+      throw storageError(spare, error);
     }
   }
 
@@ -118,13 +140,23 @@ export class ReplicaFolder {
     for (const snapshotId of snapshotIds) await this.#remove(snapshotId, signal);
   }
 
+  async #removeAll(isRemoved: (name: string) => boolean, signal: AbortSignal): Promise<void> {
+    for (const name of await realDisk.list(this.snapshotsPath)) {
+      if (OWN_NAME.test(name) && isRemoved(name)) await this.#remove(name, signal);
+    }
+  }
+
   async #remove(name: string, signal: AbortSignal): Promise<void> {
-    const path = join(this.snapshotsPath, name);
+    await this.#attempt(name, removeTree(Buffer.from(join(this.snapshotsPath, name)), signal));
+  }
+
+  /** Names the tree in the errors of the file system. */
+  async #attempt(name: string, call: Promise<void>): Promise<void> {
     try {
-      await removeTree(Buffer.from(path), signal);
+      await call;
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
-      throw storageError(path, error);
+      throw storageError(join(this.snapshotsPath, name), error);
     }
   }
 }

@@ -6,7 +6,6 @@ import type { Clock } from '../base/clock.ts';
 import { RESERVATION_SLACK } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import { planFetch } from '../dataset/fetch-plan.ts';
-import type { SnapshotId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
 import type { ReceiptState } from '../dataset/receipt.ts';
 import { readTree } from '../native/folder.ts';
@@ -16,6 +15,7 @@ import type { Catalogue, CatalogueOp } from '../store/catalogue.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
+import { BaseTree } from './base-tree.ts';
 import type { Dataset } from './dataset-registry.ts';
 import type { MissingPack, PackExchange } from './pack-exchange.ts';
 import type { WantedPack } from './pack-fetch.ts';
@@ -23,8 +23,9 @@ import type { PackLibrary } from './pack-library.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
 import { readRecipe } from './recipe-reader.ts';
-import { Recomposer, type PreviousTree } from './recomposer.ts';
+import { Recomposer } from './recomposer.ts';
 import { ReplicaFolder } from './replica-folder.ts';
+import type { ReplicaUpkeep } from './replica-upkeep.ts';
 import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
 import { TreeCursor } from './tree-cursor.ts';
 import { absolutePath } from './tree-scanner.ts';
@@ -44,6 +45,7 @@ export interface ReplicatorComponents {
 interface Init {
   readonly dataset: Dataset;
   readonly folder: ReplicaFolder;
+  readonly upkeep: ReplicaUpkeep;
   readonly packsFolder: string;
   /** Key of the row of `follow`. */
   readonly followKey: string;
@@ -86,14 +88,14 @@ export class Replicator {
     await this.#announce(row, 'staged');
     await folder.show(row.snapshotId);
     await this.#announce(row, 'visible');
-    this.#removeInBackground(await folder.others(), signal);
   }
 
-  async #timed(step: string, work: () => Promise<void>): Promise<void> {
+  async #timed<Result>(step: string, work: () => Promise<Result>): Promise<Result> {
     const { clock, logger } = this.#components;
     const startMs = clock.monotonicMs();
-    await work();
+    const result = await work();
     logger.debug(step, { durationMs: Math.round(clock.monotonicMs() - startMs) });
+    return result;
   }
 
   /** Takes the space for the packs, then gets them. */
@@ -156,14 +158,14 @@ export class Replicator {
   ): Promise<void> {
     const { folder, onStage } = this.#init;
     await folder.clearPartials(signal);
-    const previous = await this.#previousTree(row, set, signal);
+    const base = await this.#timed('base tree read', () => this.#baseTree(row, set, signal));
     let written = 0;
     const recomposer = new Recomposer(
       { chunks: set },
       {
         root: Buffer.from(folder.snapshotsPath),
         name: Buffer.from(folder.partialName(row.snapshotId)),
-        previous,
+        base,
         signal,
         onBytes: async (bytes) => {
           await holdAtMost(space, space.bytes - bytes);
@@ -176,7 +178,7 @@ export class Replicator {
     try {
       await recomposer.run(readRecipe(set, body.recipe, signal));
     } finally {
-      await previous?.recipe.close();
+      await base?.close();
     }
     if (recomposer.toleratedCount > 0) {
       this.#components.logger.warn('owners or attributes could not be set', {
@@ -198,20 +200,23 @@ export class Replicator {
     return previous === undefined ? new Map() : this.#components.chain.packs(previous);
   }
 
-  async #previousTree(
+  /** What the new tree is made of, lying under its name for the time being. */
+  async #baseTree(
     row: SnapshotRow,
     set: PackSet,
     signal: AbortSignal,
-  ): Promise<PreviousTree | undefined> {
+  ): Promise<BaseTree | undefined> {
+    const { folder, upkeep } = this.#init;
     const previous = await this.#previousRow(row);
     if (previous === undefined) return undefined;
     const body = await this.#components.chain.body(previous);
     // Without the recipe's packs there is nothing to compare with.
     if (!body.recipe.chunks.every(({ id }) => set.has(id))) return undefined;
-    const name = Buffer.from(previous.snapshotId);
-    const root = absolutePath(Buffer.from(this.#init.folder.snapshotsPath), name);
+    if (!(await upkeep.takeSpare(previous.snapshotId, row.snapshotId, signal))) return undefined;
+    const name = Buffer.from(folder.partialName(row.snapshotId));
+    const root = absolutePath(Buffer.from(folder.snapshotsPath), name);
     const found = new TreeCursor(await readTree(root, signal));
-    return { name, recipe: new RecipeCursor(readRecipe(set, body.recipe, signal)), found };
+    return new BaseTree(new RecipeCursor(readRecipe(set, body.recipe, signal)), found);
   }
 
   /** Signs and keeps a receipt with what it says, then sends it to the writer. */
@@ -234,13 +239,6 @@ export class Replicator {
     await catalogue.write(ops);
     if (peers.get(dataset.writer) === undefined) return;
     await outbox.enqueue([dataset.writer], { kind: 'receipt', receipt: bytes, lane: dataset.id });
-  }
-
-  #removeInBackground(snapshotIds: readonly SnapshotId[], signal: AbortSignal): void {
-    this.#init.folder.remove(snapshotIds, signal).catch((error: unknown) => {
-      if (signal.aborted) return;
-      this.#components.logger.warn('old trees not removed', { reason: String(error) });
-    });
   }
 
   async #update(row: SnapshotRow, change: Partial<SnapshotRow>): Promise<void> {

@@ -151,18 +151,95 @@ test('names of one inode that become files of their own do not stay linked', asy
   assert.notEqual((await stat(join(current, 'a'))).ino, (await stat(join(current, 'b'))).ino);
 });
 
+const KINDS = ['none', 'file', 'other file', 'folder', 'symlink', 'hardlink'] as const;
+
+async function makeKind(path: string, kind: (typeof KINDS)[number], target: string): Promise<void> {
+  if (kind === 'file' || kind === 'other file') await writeFile(path, kind.repeat(100));
+  if (kind === 'symlink') await symlink('anywhere', path);
+  if (kind === 'hardlink') await link(target, path);
+  if (kind !== 'folder') return;
+  await mkdir(join(path, 'inner/most'), { recursive: true });
+  await writeFile(join(path, 'inner/file'), 'in a folder');
+  await link(join(path, 'inner/file'), join(path, 'twin'));
+}
+
+test('an entry becomes one of any other kind', async (t) => {
+  const at = await pair(t);
+  const target = join(at.source, 'target');
+  await writeFile(target, 'target');
+  const pairs = KINDS.flatMap((before) => KINDS.map((after) => ({ before, after })));
+  const pathOf = (folder: string, { before, after }: (typeof pairs)[number]): string =>
+    join(at.source, folder, `${before} to ${after}`);
+  const folders = ['kept', 'readonly', 'both'];
+  for (const folder of folders) {
+    await mkdir(join(at.source, folder));
+    for (const kinds of pairs) await makeKind(pathOf(folder, kinds), kinds.before, target);
+  }
+  await chmod(join(at.source, 'readonly'), 0o500);
+  await replicate(at);
+  // One folder stays as it was, in one all change, in one those that are not of one kind.
+  for (const kinds of pairs) {
+    for (const folder of kinds.before === kinds.after ? ['both'] : ['readonly', 'both']) {
+      await rm(pathOf(folder, kinds), { recursive: true, force: true });
+      await makeKind(pathOf(folder, kinds), kinds.after, target);
+    }
+  }
+  await replicate(at);
+  await rm(join(at.source, 'both'), { recursive: true });
+  await chmod(join(at.source, 'kept'), 0o711);
+  await chmod(target, 0o711);
+  await replicate(at);
+});
+
+test('a tree is made right whatever somebody did to the ones before', async (t) => {
+  const at = await pair(t);
+  await makeTree(at.source);
+  const { row } = await replicate(at);
+  const visibleTree = join(at.replica, 'snapshots', row.snapshotId);
+  const spare = `${visibleTree}.spare`;
+  const isThere = (): Promise<boolean> =>
+    stat(join(spare, 'text')).then(
+      () => true,
+      () => false,
+    );
+  for (let attempt = 0; !(await isThere()); attempt += 1) {
+    assert.ok(attempt < 1000, 'the tree of links is not made');
+    await delay(10);
+  }
+  await appendFile(join(visibleTree, 'folder/small'), 'appended');
+  await rm(join(visibleTree, 'large'));
+  await rm(join(spare, 'folder'), { recursive: true });
+  await writeFile(join(spare, 'folder'), 'a file now');
+  await rm(join(spare, 'nothing'));
+  await mkdir(join(spare, 'nothing/is/here'), { recursive: true });
+  await writeFile(join(spare, 'nothing/is/here/at all'), 'but this');
+  await rm(join(spare, 'dangling'));
+  await symlink('elsewhere', join(spare, 'dangling'));
+  await writeFile(join(at.source, 'other'), 'other');
+  const { row: second } = await replicate(at);
+  // Gone, half, or never made.
+  await rm(join(at.replica, 'snapshots', `${second.snapshotId}.spare`), {
+    recursive: true,
+    force: true,
+    maxRetries: 10,
+  });
+  await writeFile(join(at.source, 'other'), 'another');
+  await replicate(at);
+});
+
 test('the old tree is removed after the switch', async (t) => {
   const at = await pair(t);
   await writeFile(join(at.source, 'a'), '1');
   await replicate(at);
   await writeFile(join(at.source, 'a'), '2');
   const { row } = await replicate(at);
+  const trees = async (): Promise<string[]> =>
+    (await readdir(join(at.replica, 'snapshots'))).filter((name) => !name.endsWith('.spare'));
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const names = await readdir(join(at.replica, 'snapshots'));
-    if (names.length === 1) break;
+    if ((await trees()).length === 1) break;
     await delay(10);
   }
-  assert.deepEqual(await readdir(join(at.replica, 'snapshots')), [row.snapshotId]);
+  assert.deepEqual(await trees(), [row.snapshotId]);
   assert.equal(await readlink(join(at.replica, 'current')), `snapshots/${row.snapshotId}`);
 });
 
