@@ -111,6 +111,24 @@ class UpdateFromFileTask final : public HasherTask {
   uint64_t done_ = 0;
 };
 
+class FinishTask final : public HasherTask {
+ public:
+  explicit FinishTask(FileHasherObject& object) : HasherTask(object) {}
+  void run() override { hashes_ = hasher().finish(); }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("size", toNumber(env, hashes_.size));
+    object.Set("fileHash", copyToBuffer(env, hashes_.fileHash.data(), hashes_.fileHash.size()));
+    object.Set("partHashes", toBuffer(env, std::move(hashes_.partHashes)));
+    object.Set("aichRoot", copyToBuffer(env, hashes_.aichRoot.data(), hashes_.aichRoot.size()));
+    object.Set("sha256", toBuffer(env, std::move(hashes_.sha256)));
+    return object;
+  }
+
+ private:
+  FileHashes hashes_;
+};
+
 class HashRangeTask final : public Task {
  public:
   HashRangeTask(int fd, uint64_t offset, uint64_t length)
@@ -147,18 +165,8 @@ Napi::Value FileHasherObject::updateFromFile(const Napi::CallbackInfo& info) {
                                                         sizeOf(info[1]), sizeOf(info[2])));
 }
 
-// Synchronous: what is left is the last block and a tree over hashes, a few milliseconds at most.
 Napi::Value FileHasherObject::finish(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  MULEPLEX_CHECK(!isBusy_);
-  FileHashes hashes = hasher_.finish();
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("size", toNumber(env, hashes.size));
-  object.Set("fileHash", copyToBuffer(env, hashes.fileHash.data(), hashes.fileHash.size()));
-  object.Set("partHashes", toBuffer(env, std::move(hashes.partHashes)));
-  object.Set("aichRoot", copyToBuffer(env, hashes.aichRoot.data(), hashes.aichRoot.size()));
-  object.Set("sha256", toBuffer(env, std::move(hashes.sha256)));
-  return object;
+  return startTask(info.Env(), std::make_unique<FinishTask>(*this));
 }
 
 /// hashRange(fd, offset, length) => Promise<{size, md4, sha256}>

@@ -2,56 +2,110 @@
 #include "file_hasher.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "ed2k_layout.h"
 #include "hash_pair.h"
+#include "lane_hash.h"
 
 namespace muleplex {
 namespace {
 
-// Each slice goes through all hashes while it is in the first-level cache.
-constexpr size_t kSliceSize = 16 * 1024;
+constexpr size_t kWholeBlocks = kPartSize / kBlockSize;
+constexpr size_t kLastBlockSize = kPartSize % kBlockSize;
+constexpr size_t kHeldSizeMax = kHeldPartsMax * kPartSize;
+
+uint8_t* grow(std::vector<uint8_t>& bytes, size_t size) {
+  bytes.resize(bytes.size() + size);
+  return bytes.data() + bytes.size() - size;
+}
+
+Sha1Digest digestAt(const uint8_t* digests, size_t index) {
+  Sha1Digest digest;
+  std::copy_n(digests + index * kSha1Size, kSha1Size, digest.begin());
+  return digest;
+}
 
 }  // namespace
 
 void FileHasher::update(const uint8_t* data, size_t size) {
   hashes_.size += size;
   while (size > 0) {
-    const uint64_t room = std::min(kPartSize - partFilled_, kBlockSize - blockFilled_);
-    const size_t slice = std::min({size, kSliceSize, static_cast<size_t>(room)});
-    updatePair(md4_, sha256_, data, slice);
-    sha1_.update(data, slice);
-    data += slice;
-    size -= slice;
-    partFilled_ += slice;
-    blockFilled_ += slice;
-    if (blockFilled_ == kBlockSize) endBlock();
-    if (partFilled_ == kPartSize) endPart();
+    const size_t taken = std::min(size, kHeldSizeMax - heldSize_);
+    std::memcpy(buffer_.data() + heldSize_, data, taken);
+    heldSize_ += taken;
+    data += taken;
+    size -= taken;
+    if (heldSize_ == kHeldSizeMax) hashHeld();
   }
 }
 
-void FileHasher::endBlock() {
-  aichTree_.addBlock(sha1_.finish());
-  blockFilled_ = 0;
+const uint8_t* FileHasher::held(size_t part, size_t block) {
+  return buffer_.data() + part * kPartSize + block * kBlockSize;
 }
 
-void FileHasher::endPart() {
-  if (blockFilled_ > 0) endBlock();
+/// Hashes the whole parts that are held, then what is left.
+void FileHasher::hashHeld() {
+  const size_t partCount = heldSize_ / kPartSize;
+  const uint8_t* parts[kHeldPartsMax];
+  for (size_t part = 0; part < partCount; ++part) parts[part] = held(part);
+  md4Lanes(parts, partCount, kPartSize, grow(hashes_.partHashes, partCount * kMd4Size));
+  sha256Lanes(parts, partCount, kPartSize, grow(hashes_.sha256, partCount * kSha256Size));
+  hashBlocks(partCount);
+  if (heldSize_ % kPartSize != 0) hashLast();
+  heldSize_ = 0;
+}
+
+void FileHasher::hashBlocks(size_t partCount) {
+  std::vector<const uint8_t*> blocks, lastBlocks;
+  for (size_t part = 0; part < partCount; ++part) {
+    for (size_t block = 0; block < kWholeBlocks; ++block) blocks.push_back(held(part, block));
+    lastBlocks.push_back(held(part, kWholeBlocks));
+  }
+  std::vector<uint8_t> digests(blocks.size() * kSha1Size);
+  std::vector<uint8_t> lastDigests(lastBlocks.size() * kSha1Size);
+  sha1Lanes(blocks.data(), blocks.size(), kBlockSize, digests.data());
+  sha1Lanes(lastBlocks.data(), lastBlocks.size(), kLastBlockSize, lastDigests.data());
+  for (size_t part = 0; part < partCount; ++part) {
+    for (size_t block = 0; block < kWholeBlocks; ++block) {
+      aichTree_.addBlock(digestAt(digests.data(), part * kWholeBlocks + block));
+    }
+    aichTree_.addBlock(digestAt(lastDigests.data(), part));
+    aichTree_.endPart();
+  }
+}
+
+/// The part that is not whole, which only the last of a file is.
+void FileHasher::hashLast() {
+  const size_t size = heldSize_ % kPartSize;
+  const uint8_t* data = held(heldSize_ / kPartSize);
+  PartHasher hasher;
+  hasher.update(data, size);
+  const PartHashes hashes = hasher.finish();
+  std::copy(hashes.md4.begin(), hashes.md4.end(), grow(hashes_.partHashes, kMd4Size));
+  std::copy(hashes.sha256.begin(), hashes.sha256.end(), grow(hashes_.sha256, kSha256Size));
+  std::vector<const uint8_t*> blocks;
+  for (size_t start = 0; start + kBlockSize <= size; start += kBlockSize) {
+    blocks.push_back(data + start);
+  }
+  std::vector<uint8_t> digests(blocks.size() * kSha1Size);
+  sha1Lanes(blocks.data(), blocks.size(), kBlockSize, digests.data());
+  for (size_t i = 0; i < blocks.size(); ++i) aichTree_.addBlock(digestAt(digests.data(), i));
+  if (size % kBlockSize != 0) {
+    Sha1 sha1;
+    sha1.update(data + blocks.size() * kBlockSize, size % kBlockSize);
+    aichTree_.addBlock(sha1.finish());
+  }
   aichTree_.endPart();
-  uint8_t digest[kSha256Size];
-  md4_.finish(digest);
-  hashes_.partHashes.insert(hashes_.partHashes.end(), digest, digest + kMd4Size);
-  sha256_.finish(digest);
-  hashes_.sha256.insert(hashes_.sha256.end(), digest, digest + kSha256Size);
-  partFilled_ = 0;
 }
 
 FileHashes FileHasher::finish() {
   if (hashes_.size == 0) {
-    hashes_.aichRoot = sha1_.finish();
-    md4_.finish(hashes_.fileHash.data());
+    hashes_.aichRoot = Sha1().finish();
+    md4(nullptr, 0, hashes_.fileHash.data());
   } else {
-    if (partFilled_ > 0) endPart();
+    if (heldSize_ > 0) hashHeld();
+    buffer_.release();
     hashes_.aichRoot = aichTree_.finish();
     auto& partHashes = hashes_.partHashes;
     if (hashes_.size < kPartSize) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sha256.h"
 
+#include "cpu_level.h"
 #include "sha256_compress.h"
 
 namespace muleplex {
@@ -8,7 +9,8 @@ namespace {
 
 Sha256Compress fastestCompress() {
 #if defined(__x86_64__)
-  if (sha256HasShaInstructions()) return sha256CompressShaInstructions;
+  const bool isAllowed = cpuLevel() != CpuLevel::kBaseline;
+  if (isAllowed && sha256HasShaInstructions()) return sha256CompressShaInstructions;
 #endif
   return sha256CompressPortable;
 }
@@ -16,10 +18,7 @@ Sha256Compress fastestCompress() {
 }  // namespace
 
 void Sha256::reset() {
-  // Initial hash value (FIPS 180-4, 5.3.3).
-  constexpr uint32_t kInitial[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
-                                    0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
-  std::memcpy(state_, kInitial, sizeof state_);
+  std::memcpy(state_, kSha256Initial, sizeof state_);
 }
 
 void Sha256::compress(const uint8_t* data, size_t blockCount) {

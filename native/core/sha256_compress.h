@@ -8,6 +8,10 @@
 
 namespace muleplex {
 
+/// Initial hash value (FIPS 180-4, 5.3.3).
+inline constexpr uint32_t kSha256Initial[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
+                                               0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+
 /// Round constants (FIPS 180-4, 4.2.2).
 extern const uint32_t kSha256RoundConstants[64];
 
@@ -20,6 +24,9 @@ void sha256CompressPortable(uint32_t state[8], const uint8_t* data, size_t block
 bool sha256HasShaInstructions();
 /// To be called only when sha256HasShaInstructions().
 void sha256CompressShaInstructions(uint32_t state[8], const uint8_t* data, size_t blockCount);
+/// The same for two messages in turn, which takes little longer than one. Word w of message m is
+/// state[2 * w + m].
+void sha256CompressTwo(uint32_t* state, const uint8_t* const* data, size_t blockCount);
 #endif
 
 }  // namespace muleplex

@@ -34,6 +34,51 @@ MULEPLEX_TARGET_SHA inline __m128i loadWords(const uint8_t* data) {
   return _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data)), swapBytes);
 }
 
+/// The words of a message's state as the instructions want them.
+struct State {
+  __m128i abef;
+  __m128i cdgh;
+};
+
+MULEPLEX_TARGET_SHA inline State loadState(const uint32_t state[8]) {
+  const auto* words = reinterpret_cast<const __m128i*>(state);
+  const __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128(words), 0xb1);
+  const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(words + 1), 0x1b);
+  return {_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)};
+}
+
+MULEPLEX_TARGET_SHA inline void storeState(uint32_t state[8], const State& from) {
+  auto* words = reinterpret_cast<__m128i*>(state);
+  const __m128i feba = _mm_shuffle_epi32(from.abef, 0x1b);
+  const __m128i dchg = _mm_shuffle_epi32(from.cdgh, 0xb1);
+  _mm_storeu_si128(words, _mm_blend_epi16(feba, dchg, 0xf0));
+  _mm_storeu_si128(words + 1, _mm_alignr_epi8(dchg, feba, 8));
+}
+
+/// One block of each of `kCount` messages, a few rounds of each in turn.
+template <size_t kCount>
+MULEPLEX_TARGET_SHA inline void compressBlocks(State (&states)[kCount],
+                                               const uint8_t* const (&data)[kCount]) {
+  State before[kCount];
+  __m128i w[kCount][4];
+  for (size_t m = 0; m < kCount; ++m) {
+    before[m] = states[m];
+    for (size_t i = 0; i < 4; ++i) w[m][i] = loadWords(data[m] + 16 * i);
+  }
+#pragma GCC unroll 16
+  for (size_t i = 0; i < 16; ++i) {
+    for (size_t m = 0; m < kCount; ++m) {
+      fourRounds(states[m].abef, states[m].cdgh, w[m][i & 3], 4 * i);
+      if (i >= 12) continue;
+      w[m][i & 3] = nextWords(w[m][i & 3], w[m][(i + 1) & 3], w[m][(i + 2) & 3], w[m][(i + 3) & 3]);
+    }
+  }
+  for (size_t m = 0; m < kCount; ++m) {
+    states[m].abef = _mm_add_epi32(states[m].abef, before[m].abef);
+    states[m].cdgh = _mm_add_epi32(states[m].cdgh, before[m].cdgh);
+  }
+}
+
 }  // namespace
 
 bool sha256HasShaInstructions() {
@@ -45,36 +90,21 @@ bool sha256HasShaInstructions() {
 
 MULEPLEX_TARGET_SHA void sha256CompressShaInstructions(uint32_t state[8], const uint8_t* data,
                                                        size_t blockCount) {
-  auto* words = reinterpret_cast<__m128i*>(state);
-  const __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128(words), 0xb1);
-  const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(words + 1), 0x1b);
-  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
-  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
-  for (; blockCount > 0; --blockCount, data += 64) {
-    const __m128i abefBefore = abef, cdghBefore = cdgh;
-    __m128i w0 = loadWords(data), w1 = loadWords(data + 16);
-    __m128i w2 = loadWords(data + 32), w3 = loadWords(data + 48);
-    for (size_t round = 0; round < 48; round += 16) {
-      fourRounds(abef, cdgh, w0, round);
-      w0 = nextWords(w0, w1, w2, w3);
-      fourRounds(abef, cdgh, w1, round + 4);
-      w1 = nextWords(w1, w2, w3, w0);
-      fourRounds(abef, cdgh, w2, round + 8);
-      w2 = nextWords(w2, w3, w0, w1);
-      fourRounds(abef, cdgh, w3, round + 12);
-      w3 = nextWords(w3, w0, w1, w2);
-    }
-    fourRounds(abef, cdgh, w0, 48);
-    fourRounds(abef, cdgh, w1, 52);
-    fourRounds(abef, cdgh, w2, 56);
-    fourRounds(abef, cdgh, w3, 60);
-    abef = _mm_add_epi32(abef, abefBefore);
-    cdgh = _mm_add_epi32(cdgh, cdghBefore);
+  State states[1] = {loadState(state)};
+  for (; blockCount > 0; --blockCount, data += 64) compressBlocks<1>(states, {data});
+  storeState(state, states[0]);
+}
+
+MULEPLEX_TARGET_SHA void sha256CompressTwo(uint32_t* state, const uint8_t* const* data,
+                                           size_t blockCount) {
+  uint32_t words[2][8];
+  for (size_t i = 0; i < 16; ++i) words[i & 1][i >> 1] = state[i];
+  State states[2] = {loadState(words[0]), loadState(words[1])};
+  for (size_t block = 0; block < blockCount; ++block) {
+    compressBlocks<2>(states, {data[0] + 64 * block, data[1] + 64 * block});
   }
-  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-  _mm_storeu_si128(words, _mm_blend_epi16(feba, dchg, 0xf0));
-  _mm_storeu_si128(words + 1, _mm_alignr_epi8(dchg, feba, 8));
+  for (size_t m = 0; m < 2; ++m) storeState(words[m], states[m]);
+  for (size_t i = 0; i < 16; ++i) state[i] = words[i & 1][i >> 1];
 }
 
 }  // namespace muleplex

@@ -33,13 +33,9 @@ FileDescriptor openFolder(PathResolver& paths, const std::string& path) {
       openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-FileDescriptor makeFolder(PathResolver& paths, const std::string& path) {
-  int parent = -1;
-  std::string name;
-  errno = paths.resolve(path, parent, name);
-  if (errno != 0) return FileDescriptor();
-  if (mkdirat(parent, name.c_str(), S_IRWXU) != 0 && errno != EEXIST) return FileDescriptor();
-  return openFolder(paths, path);
+/// Also fine when it is there already; errno says why it could not be made.
+bool makeFolder(int parent, const std::string& name) {
+  return mkdirat(parent, name.c_str(), S_IRWXU) == 0 || errno == EEXIST;
 }
 
 /// What cannot be set is as it is: whoever uses the folder compares it.
@@ -59,18 +55,28 @@ class Linker {
   Linker(const std::string& root, const std::string& from, const std::string& to)
       : sources_(root), targets_(root), from_(from), to_(to) {}
 
+  /// Makes the tree itself, if it is not there.
+  void makeRoot() {
+    int parent = -1;
+    std::string name;
+    const int error = targets_.resolve(to_, parent, name);
+    if (error != 0) throw Failure::system("open", error);
+    if (!makeFolder(parent, name)) throw Failure::system("mkdir", errno);
+  }
+
   /// Gives how many entries it met. Folders in it are added to `folders`.
   size_t linkFolder(const std::string& path, std::vector<std::string>& folders) {
     FileDescriptor source = openFolder(sources_, below(from_, path));
     struct stat status {};
     if (!source.isOpen() || fstat(source.get(), &status) != 0) return leaveOut(errno);
-    const FileDescriptor target = makeFolder(targets_, below(to_, path));
+    const FileDescriptor target = openFolder(targets_, below(to_, path));
     if (!target.isOpen()) return leaveOut(errno);
     size_t count = 0;
     Directory directory(std::move(source));
     for (Directory::Entry entry; directory.next(entry); ++count) {
       const char* name = entry.name.c_str();
       if (entry.isFolder) {
+        if (!makeFolder(target.get(), entry.name)) leaveOut(errno);
         folders.push_back(path.empty() ? entry.name : below(path, entry.name));
       } else if (linkat(directory.fd(), name, target.get(), name, 0) != 0) {
         leaveOut(errno);
@@ -101,6 +107,7 @@ class Linker {
 LinkedFolders linkFolders(const std::string& root, const std::string& from, const std::string& to,
                           const std::vector<std::string>& paths) {
   Linker linker(root, from, to);
+  linker.makeRoot();
   LinkedFolders linked;
   size_t entryCount = 0;
   for (const std::string& path : paths) {

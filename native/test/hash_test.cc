@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <openssl/evp.h>
 
+#include "cpu_level.h"
+#include "crypto.h"
+#include "lane_compress.h"
+#include "lane_hash.h"
 #include "md4.h"
 #include "sha256.h"
 #include "sha256_compress.h"
@@ -91,6 +95,65 @@ TEST("the SHA instructions and plain C++ compress alike") {
   }
 }
 #endif
+
+TEST("hashes of several messages at once are those of each alone") {
+  const Bytes data = testBytes(40 * 1000 + 5000, 7);
+  for (const size_t size : {0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 4096}) {
+    for (const size_t count : {1, 2, 3, 4, 5, 8, 16, 17, 31, 32, 33, 40}) {
+      std::vector<const uint8_t*> messages;
+      for (size_t m = 0; m < count; ++m) messages.push_back(data.data() + 1000 * m + m % 3);
+      Bytes md4s(count * kMd4Size), sha1s(count * kSha1Size), sha256s(count * kSha256Size);
+      md4Lanes(messages.data(), count, size, md4s.data());
+      sha1Lanes(messages.data(), count, size, sha1s.data());
+      sha256Lanes(messages.data(), count, size, sha256s.data());
+      for (size_t m = 0; m < count; ++m) {
+        uint8_t out[kSha256Size];
+        md4(messages[m], size, out);
+        EXPECT(std::equal(out, out + kMd4Size, md4s.data() + m * kMd4Size));
+        sha256(messages[m], size, out);
+        EXPECT(std::equal(out, out + kSha256Size, sha256s.data() + m * kSha256Size));
+        Sha1 sha1;
+        sha1.update(messages[m], size);
+        const Sha1Digest digest = sha1.finish();
+        EXPECT(std::equal(digest.begin(), digest.end(), sha1s.data() + m * kSha1Size));
+      }
+    }
+  }
+}
+
+/// Both kernels over the same blocks, each message with bytes of its own.
+void expectSameLanes(const LaneCompress& left, const LaneCompress& right, size_t words) {
+  const Bytes data = testBytes(kLanesMax * 64 * 3, 8);
+  for (size_t first = 0; first < kLanesMax; ++first) {
+    const uint8_t* rotated[kLanesMax];
+    for (size_t m = 0; m < kLanesMax; ++m) {
+      rotated[m] = data.data() + (first + m) % kLanesMax * 64 * 3;
+    }
+    uint32_t states[2][8 * kLanesMax] = {};
+    left.compress(states[0], rotated, 3);
+    right.compress(states[1], rotated, 3);
+    for (size_t m = 0; m < std::min(left.lanes, right.lanes); ++m) {
+      for (size_t w = 0; w < words; ++w) {
+        EXPECT(states[0][w * left.lanes + m] == states[1][w * right.lanes + m]);
+      }
+    }
+  }
+}
+
+TEST("every instruction set gives the same") {
+#if defined(__x86_64__)
+  for (const auto& [kernels, level] : {std::pair{&kAvx2Lanes, CpuLevel::kAvx2},
+                                       std::pair{&kAvx512Lanes, CpuLevel::kAvx512}}) {
+    if (cpuLevel() < level) continue;
+    expectSameLanes(kBaselineLanes.md4, kernels->md4, 4);
+    expectSameLanes(kBaselineLanes.sha1, kernels->sha1, 5);
+    expectSameLanes(kBaselineLanes.sha256, kernels->sha256, 8);
+  }
+  if (sha256HasShaInstructions()) {
+    expectSameLanes(kBaselineLanes.sha256, {2, sha256CompressTwo}, 8);
+  }
+#endif
+}
 
 }  // namespace
 }  // namespace muleplex

@@ -23,7 +23,7 @@ export interface FileHashes {
 export interface NativeFileHasher {
   update(bytes: Buffer): Promise<void>;
   updateFromFile(fd: number, offset: number, length: number): Promise<number>;
-  finish(): FileHashes;
+  finish(): Promise<FileHashes>;
 }
 
 /** Chunks cut from the start of a buffer. */

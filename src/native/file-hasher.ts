@@ -36,7 +36,7 @@ export class PackHasher {
     this.#assertOpen();
     this.#isFinished = true;
     await this.#tail;
-    return this.#hasher.finish();
+    return settled(this.#hasher.finish());
   }
 
   #assertOpen(): void {
@@ -65,7 +65,7 @@ export async function hashFile(
       offset += got;
       onProgress?.(offset, size);
     }
-    const hashes = hasher.finish();
+    const hashes = await settled(hasher.finish());
     if (hashes.size !== size) {
       throw new ReplicationError('ERR_SOURCE_CHANGED', `${path.toString()} changed while hashed`);
     }
