@@ -6,7 +6,7 @@
 //
 //   packet   sequence:u32 record*          sequence: number of records told before this packet
 //   record   kind:u8 body
-//   0 reset  -                             what was told before is void; what follows is all there is
+//   0 reset  -                             what was told before is void
 //   1 want   fileHash[16]                  tell of this file, now and when it changes
 //   2 leave  fileHash[16]                  do not tell of this file any more
 //   3 parts  fileHash[16] partCount:u32 has[ceil(partCount/8)] begun[ceil(partCount/8)]
@@ -17,7 +17,7 @@
 //   8 lost   fileHash[16] partIndex:u32    it is neither here nor begun
 //   9 ask    token:u32                     answer with `alive`
 //  10 alive  token:u32
-//  11 again  -                             the sender of this has missed something: start with reset
+//  11 again  -                             something was missed: start with reset
 #ifndef MULEPLEX_CORE_HAVE_STREAM_H_
 #define MULEPLEX_CORE_HAVE_STREAM_H_
 
@@ -56,7 +56,7 @@ class HaveWriter {
   void again();
 
   bool isEmpty() const { return open_.empty() && full_.empty(); }
-  /// The packets with all that was collected, none longer than kHavePacketMax. It is forgotten here.
+  /// The packets with all that was collected, none longer than kHavePacketMax. Forgets it.
   std::vector<std::vector<uint8_t>> take();
 
  private:

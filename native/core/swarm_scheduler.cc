@@ -22,7 +22,11 @@ constexpr double kPatience = 4;
 constexpr double kNewsParts = 3;
 
 /// The line has room for another source below this share of what it has carried.
-constexpr double kIdleShare = 0.85;
+constexpr double kIdleShare = 0.8;
+
+/// A site that still fetches keeps up while it needs at most this multiple of the time that all
+/// sources together, with the asked one at full rate, need for all that is missing.
+constexpr double kStragglerRatio = 2;
 
 /// What a source whose rate is not known yet is taken for, in bytes per second.
 constexpr double kAssumedRate = 1 << 20;
@@ -112,6 +116,14 @@ class Sources {
     return wait;
   }
 
+  /// Seconds that all sources together need for what is missing.
+  double restSeconds(double downloadRate) const {
+    double bytes = 0;
+    for (const SwarmSource& source : file_.sources) bytes += static_cast<double>(source.backlog);
+    const double askedRate = file_.sources[file_.asked].rate;
+    return bytes / (downloadRate + (askedRate > 0 ? askedRate : kAssumedRate));
+  }
+
   double partSeconds() const { return partSeconds_; }
 
  private:
@@ -156,25 +168,28 @@ uint64_t SwarmScheduler::seedOf(const uint8_t* bytes) {
 }
 
 std::optional<SwarmChoice> SwarmScheduler::next(const SwarmView& view) const {
-  const bool isIdle = view.downloadRate() < kIdleShare * view.bestDownloadRate();
+  const double rate = view.downloadRate();
+  const bool isIdle = rate < kIdleShare * view.bestDownloadRate();
   SwarmFile file;
   size_t left = kLookahead;
   for (size_t i = 0; i < view.fileCount() && left > 0; ++i) {
     if (!view.look(i, file)) continue;
-    if (const auto part = choose(file, Scope::kOwn, isIdle)) return SwarmChoice{i, *part};
+    if (const auto part = choose(file, Scope::kOwn, isIdle, rate)) return SwarmChoice{i, *part};
     --left;
   }
   for (size_t i = 0; i < view.fileCount(); ++i) {
     if (!view.look(i, file)) continue;
-    if (const auto part = choose(file, Scope::kAny, isIdle)) return SwarmChoice{i, *part};
+    if (const auto part = choose(file, Scope::kAny, isIdle, rate)) return SwarmChoice{i, *part};
   }
   return std::nullopt;
 }
 
 std::optional<uint32_t> SwarmScheduler::choose(const SwarmFile& file, Scope scope,
-                                               bool isIdle) const {
+                                               bool isIdle, double downloadRate) const {
   if (!file.sources[file.asked].has) return std::nullopt;
   const Sources sources(file);
+  const double patience =
+      std::max(kPatience, kStragglerRatio * sources.restSeconds(downloadRate));
   // What is begun and left, then what is new, then help for others; the rarest first.
   using Rank = std::tuple<int, uint32_t, uint32_t, uint64_t>;
   std::optional<uint32_t> best;
@@ -193,7 +208,7 @@ std::optional<uint32_t> SwarmScheduler::choose(const SwarmFile& file, Scope scop
       const double wait = sources.waitFor(i);
       if (wait != kNever && !isOrphan) {
         // Sites that still fetch have it: theirs to give, while they keep up.
-        if (wait <= kPatience) continue;
+        if (wait <= patience) continue;
         if (scope == Scope::kOwn || !isIdle || !isMuchSlower(wait, sources.partSeconds())) continue;
       } else if (!isOrphan && sources.isBegunElsewhere(i)) {
         continue;

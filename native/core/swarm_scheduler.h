@@ -3,11 +3,11 @@
 // without a socket, a clock or state of its own. The core asks it, and so does the simulation of
 // the native tests.
 //
-// To let one copy leave the publisher, each site takes other parts from it (its stripe) and the rest
-// from the other sites. All sites draw for each part the same order of those that still fetch (the
-// highest hash of site and part first), take from the publisher the parts that they come first for,
-// then, when these are through, those at the far end of the others' order that nobody has begun.
-// Sites tell each other which parts they have and which they have begun.
+// To let one copy leave the publisher, each site takes other parts from it (its stripe) and the
+// rest from the other sites. All sites draw for each part the same order of those that still fetch
+// (the highest hash of site and part first), take from the publisher the parts that they come first
+// for, then, when these are through, those at the far end of the others' order that nobody has
+// begun. Sites tell each other which parts they have and which they have begun.
 #ifndef MULEPLEX_CORE_SWARM_SCHEDULER_H_
 #define MULEPLEX_CORE_SWARM_SCHEDULER_H_
 
@@ -113,7 +113,8 @@ class SwarmScheduler {
  private:
   enum class Scope { kOwn, kAny };
 
-  std::optional<uint32_t> choose(const SwarmFile& file, Scope scope, bool isIdle) const;
+  std::optional<uint32_t> choose(const SwarmFile& file, Scope scope, bool isIdle,
+                                 double downloadRate) const;
 
   uint64_t ownSite_;
 };

@@ -124,6 +124,20 @@ TEST("what another site has is not taken from the publisher while that site keep
   EXPECT(takeAll(SwarmScheduler(11), view).size() == 20);
 }
 
+TEST("a site is slow only if the others would be through long before it") {
+  const PartSet one = only({3, 4, 5}), two = only({6, 7, 8});
+  SwarmSource first = sourceWith(12, one), second = sourceWith(13, two);
+  first.rate = second.rate = 1e6;
+  first.backlog = second.backlog = 10 * kPart;
+  TestView view = viewOf(freshFile({first, second}));
+  view.files[0].sources[2].rate = 5e5;
+  view.rate = 2e6;
+  view.best = 10e6;
+  EXPECT(takeAll(SwarmScheduler(11), view).size() == 14);
+  view.files[0].sources[1].backlog = 0;
+  EXPECT(takeAll(SwarmScheduler(11), view).size() == 17);
+}
+
 TEST("what is begun and left is finished first, what others give is shared last") {
   SwarmFile file = freshFile();
   for (SwarmPart& part : file.parts) part.open = false;

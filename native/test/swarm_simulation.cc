@@ -329,7 +329,7 @@ class Simulation {
   void sample(size_t i) {
     Site& site = sites_[i];
     if (tick_ % static_cast<uint64_t>(kSample / kTick) != 0 || !fetches(i)) return;
-    const double weight = 1 - std::exp(-kSample);
+    const double weight = 1 - std::exp(-kSample), slowly = 1 - std::exp(-kSample / 5);
     double total = 0;
     for (size_t j = 0; j < sites_.size(); ++j) {
       if (j == i) continue;
@@ -339,7 +339,9 @@ class Simulation {
       link.rate += (down - link.rate) * weight;
       total += link.rate;
       if (!link.queue.empty() && (down > 0 || now_ - link.started > kStalled)) {
-        link.rateBusy = link.rateBusy > 0 ? link.rateBusy + (down - link.rateBusy) * weight : down;
+        // As in the core: a short pause does not make a source slow.
+        const double change = down > link.rateBusy ? weight : slowly;
+        link.rateBusy = link.rateBusy > 0 ? link.rateBusy + (down - link.rateBusy) * change : down;
       }
       link.backlog = 0;
       SwarmFile file;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the scheduler makes of a swarm. The bound is max(F/u, N F / (u (N + 1))) of docs/benchmarks.md
-// without any header: what is above it here is the policy's own cost. Most of it is inherent: a part
-// is given on only when it is whole, so at the start all wait for their first one, and at the end
-// for the last one of the others.
+// What the scheduler makes of a swarm. The bound is max(F/u, N F / (u (N + 1))), as in
+// docs/benchmarks.md, without any header: what is above it here is the policy's own cost. Most of
+// it is inherent: a part is given on only when it is whole, so at the start all wait for their
+// first one, and at the end for the last one of the others.
 #include "swarm_simulation.h"
 
 #include <cstdio>
