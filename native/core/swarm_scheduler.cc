@@ -243,23 +243,27 @@ std::vector<PendingBlock> SwarmScheduler::repeats(const std::vector<PendingBlock
   return found;
 }
 
-uint64_t SwarmScheduler::backlogOf(const SwarmFile& file, size_t source) {
-  const Sources sources(file);
-  uint64_t bytes = 0;
+std::vector<uint64_t> SwarmScheduler::backlogsOf(const SwarmFile& file) {
+  std::vector<uint64_t> backlogs(file.sources.size());
   for (size_t part = 0; part < file.parts.size(); ++part) {
-    if (file.parts[part].missing == 0 || !has(file.sources[source], part)) continue;
+    const uint32_t missing = file.parts[part].missing;
+    if (missing == 0) continue;
     uint32_t fetching = 0, complete = 0;
-    for (size_t i = 0; i < file.sources.size(); ++i) {
-      if (!file.sources[i].serves || !has(file.sources[i], part)) continue;
-      ++(sources.fetches(i) ? fetching : complete);
+    for (const SwarmSource& source : file.sources) {
+      if (!source.serves || !has(source, part)) continue;
+      ++(source.partCount < file.parts.size() ? fetching : complete);
     }
-    if (sources.fetches(source)) {
-      bytes += file.parts[part].missing / std::max(fetching, 1u);
-    } else if (fetching == 0) {
-      bytes += file.parts[part].missing / std::max(complete, 1u);
+    for (size_t i = 0; i < backlogs.size(); ++i) {
+      const SwarmSource& source = file.sources[i];
+      if (!has(source, part)) continue;
+      if (source.partCount < file.parts.size()) {
+        backlogs[i] += missing / std::max(fetching, 1u);
+      } else if (fetching == 0) {
+        backlogs[i] += missing / std::max(complete, 1u);
+      }
     }
   }
-  return bytes;
+  return backlogs;
 }
 
 }  // namespace muleplex

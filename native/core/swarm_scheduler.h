@@ -103,9 +103,9 @@ class SwarmScheduler {
                                            const SwarmSource& slow, const SwarmSource& asked,
                                            size_t count);
 
-  /// Bytes that a source is expected to give of a file. Those of a part that sites have which still
-  /// fetch are shared among these, others among all who have the part.
-  static uint64_t backlogOf(const SwarmFile& file, size_t source);
+  /// Bytes that each source is expected to give of a file. Those of a part that sites have which
+  /// still fetch are shared among these, others among all who have the part.
+  static std::vector<uint64_t> backlogsOf(const SwarmFile& file);
 
   /// Evenly spread hash of 16 bytes, the same on every machine.
   static uint64_t seedOf(const uint8_t* bytes);

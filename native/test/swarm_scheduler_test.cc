@@ -189,9 +189,8 @@ TEST("blocks are repeated only where that gains much, the last ones first") {
 TEST("sites that still fetch share what they have for us, the publisher counts for the rest") {
   const PartSet one = only({0}), two = only({0, 1});
   const SwarmFile file = freshFile({sourceWith(12, one), sourceWith(13, two)});
-  EXPECT(SwarmScheduler::backlogOf(file, 0) == kPart / 2);
-  EXPECT(SwarmScheduler::backlogOf(file, 1) == kPart / 2 + kPart);
-  EXPECT(SwarmScheduler::backlogOf(file, 2) == 18ull * kPart);
+  EXPECT(SwarmScheduler::backlogsOf(file) ==
+         std::vector<uint64_t>({kPart / 2, kPart / 2 + kPart, 18ull * kPart}));
 }
 
 TEST("the request window follows rate and round trip within its bounds") {

@@ -347,7 +347,7 @@ class Simulation {
       SwarmFile file;
       for (size_t f = 0; f < site.files.size() && link.connected && link.backlog < (1 << 30); ++f) {
         if (!look(i, j, f, file)) continue;
-        link.backlog += SwarmScheduler::backlogOf(file, file.asked);
+        link.backlog += SwarmScheduler::backlogsOf(file)[file.asked];
       }
     }
     site.rate = total;
