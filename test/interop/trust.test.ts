@@ -83,7 +83,7 @@ function askForFiles(peer: Ed2kPeer): void {
   peer.send(PROTOCOL.ed2k, OPCODE.setRequestedFile, hash);
   peer.send(PROTOCOL.ed2k, OPCODE.startUpload, hash);
   peer.send(PROTOCOL.ed2k, OPCODE.askSharedFiles);
-  peer.send(PROTOCOL.eMule, OPCODE.wantFiles, Buffer.concat([Buffer.from([1, 0]), hash]));
+  peer.send(PROTOCOL.eMule, OPCODE.have, Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), hash]));
 }
 
 function assertNothingSaid(peer: Ed2kPeer): void {
@@ -155,8 +155,8 @@ describe('a core and those whose key it does not have', () => {
       ),
     );
     askForFiles(peer);
-    const status = await peer.find(PROTOCOL.ed2k, OPCODE.fileStatus);
-    assert.equal(status?.body.subarray(0, 16).toString('hex'), secret.fileHash);
+    const status = await peer.find(PROTOCOL.eMule, OPCODE.have);
+    assert.equal(status?.body.subarray(5, 21).toString('hex'), secret.fileHash);
     assertNothingSaid(peer);
     peer.close();
   });

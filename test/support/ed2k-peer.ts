@@ -21,7 +21,7 @@ export const OPCODE = {
   fileStatus: 0x50,
   startUpload: 0x54,
   requestFileName: 0x58,
-  wantFiles: 0xe1,
+  have: 0xe1,
 } as const;
 
 const HEADER_SIZE = 6;

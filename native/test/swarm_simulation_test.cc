@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the scheduler makes of a swarm. The bound is max(F/u, N F / (u (N + 1))), as in
+// docs/benchmarks.md, without any header: what is above it here is the policy's own cost. Most of
+// it is inherent: a part is given on only when it is whole, so at the start all wait for their
+// first one, and at the end for the last one of the others.
+#include "swarm_simulation.h"
+
+#include <cstdio>
+
+#include "test.h"
+
+namespace muleplex::test {
+namespace {
+
+constexpr uint64_t kGiB = 1ull << 30;
+constexpr double kRate = 12.5e6;
+constexpr double kBound = kGiB / kRate;
+
+/// One publisher and followers on links of 100 Mbit/s.
+SimulatedSwarm swarmOf(size_t followers) {
+  SimulatedSwarm swarm;
+  swarm.sites.resize(followers + 1);
+  swarm.sites[0].isComplete = true;
+  swarm.fileSizes = {kGiB};
+  return swarm;
+}
+
+SimulatedOutcome run(const char* name, const SimulatedSwarm& swarm, double bound) {
+  const SimulatedOutcome outcome = simulate(swarm);
+  std::printf("  %-34s %.3f of the bound, %.3f copies, %.3f wasted\n", name,
+              outcome.last() / bound, outcome.copies[0], outcome.wasted);
+  return outcome;
+}
+
+TEST("one copy leaves the publisher, and four followers end near the bound") {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    SimulatedSwarm swarm = swarmOf(4);
+    swarm.seed = seed;
+    const auto outcome = run("four followers", swarm, kBound);
+    EXPECT(outcome.last() < 1.09 * kBound);
+    EXPECT(outcome.copies[0] < 1.03 && outcome.wasted < 0.005);
+  }
+}
+
+TEST("one and two followers, and links that are long, are near the bound too") {
+  EXPECT(run("one follower", swarmOf(1), kBound).last() < 1.01 * kBound);
+  const auto two = run("two followers", swarmOf(2), kBound);
+  EXPECT(two.last() < 1.07 * kBound && two.copies[0] < 1.03);
+  SimulatedSwarm longWay = swarmOf(4);
+  longWay.roundTripSeconds = 0.2;
+  const auto outcome = run("four followers, 200 ms", longWay, kBound);
+  EXPECT(outcome.last() < 1.10 * kBound && outcome.copies[0] < 1.04);
+}
+
+TEST("many packs take no longer than one of the same bytes") {
+  SimulatedSwarm swarm = swarmOf(4);
+  swarm.fileSizes.assign(64, kGiB / 64);
+  const auto outcome = run("64 packs", swarm, kBound);
+  EXPECT(outcome.last() < 1.10 * kBound && outcome.copies[0] < 1.10);
+}
+
+TEST("a slow site does not hold up the others") {
+  SimulatedSwarm swarm = swarmOf(4);
+  swarm.sites[1].up = swarm.sites[1].down = kRate / 10;
+  const auto outcome = run("a slow site", swarm, 10 * kBound);
+  for (size_t i = 2; i < 5; ++i) EXPECT(outcome.seconds[i] < 1.12 * kBound);
+  EXPECT(outcome.seconds[1] < 10.2 * kBound);
+}
+
+TEST("what a site gives on too slowly is taken from the publisher again") {
+  SimulatedSwarm swarm = swarmOf(4);
+  swarm.sites[1].up = kRate / 10;
+  const auto outcome = run("a slow uplink", swarm, kBound);
+  EXPECT(outcome.last() < 1.25 * kBound && outcome.copies[0] < 1.25);
+}
+
+TEST("links that are cut again and again cost little more than the time of the cuts") {
+  SimulatedSwarm swarm = swarmOf(4);
+  for (size_t i = 1; i < 5; ++i) {
+    swarm.sites[i].cutSeconds = 5;
+    swarm.sites[i].cutPhase = 4 * i;
+  }
+  const auto outcome = run("cuts", swarm, kBound / 0.75);
+  EXPECT(outcome.last() < 1.25 * kBound / 0.75);
+}
+
+TEST("followers end without the publisher once a copy has left it") {
+  SimulatedSwarm swarm = swarmOf(4);
+  swarm.sites[0].leaves = 1.07 * kBound;
+  const auto outcome = run("the publisher leaves", swarm, kBound);
+  for (size_t i = 1; i < 5; ++i) EXPECT(outcome.seconds[i] > 0);
+  EXPECT(outcome.seconds[4] < 1.3 * kBound);
+}
+
+TEST("who comes late gets all at the rate of its own link") {
+  SimulatedSwarm swarm = swarmOf(4);
+  swarm.sites[4].joins = 2 * kBound;
+  EXPECT(run("a late follower", swarm, kBound).seconds[4] < 1.06 * kBound);
+}
+
+TEST("a swarm of sixteen moves no byte twice but for the end") {
+  SimulatedSwarm swarm = swarmOf(16);
+  const auto outcome = run("sixteen followers", swarm, kBound);
+  EXPECT(outcome.last() < 1.30 * kBound && outcome.copies[0] < 1.05);
+}
+
+}  // namespace
+}  // namespace muleplex::test
