@@ -181,6 +181,11 @@ export const CORE_HEALTHY_MS = 5_000;
 export const CORE_RECONNECT_MAX_MS = 1_000;
 /** A request waits this long for a lost connection to the same core, then it is refused. */
 export const CORE_RECONNECT_WAIT_MS = 5_000;
+/**
+ * For a core to notice that the path to a trusted client is cut: a lost packet and its repetition
+ * may still be acknowledged meanwhile, and half of a cut of 5 s is left to be back when it ends.
+ */
+export const CORE_CUT_TIMEOUT_MS = 2_000;
 /** Log of a core: started anew at its next start when it is longer; one older log is kept. */
 export const CORE_LOG_SIZE_MAX = 10_000_000;
 
