@@ -181,6 +181,16 @@ export const CORE_HEALTHY_MS = 5_000;
 export const CORE_RECONNECT_MAX_MS = 1_000;
 /** A request waits this long for a lost connection to the same core, then it is refused. */
 export const CORE_RECONNECT_WAIT_MS = 5_000;
+/**
+ * For a core to notice that the path to a trusted client is cut: a lost packet and its repetition
+ * may still be acknowledged meanwhile, and half of a cut of 5 s is left to be back when it ends.
+ */
+export const CORE_CUT_TIMEOUT_MS = 2_000;
+/**
+ * Bytes that a core has requested of all trusted clients and not received: all of it may arrive at
+ * once. Five clients on long lines of 1 Gbit/s use it up, of more each gets less. Whole MiB.
+ */
+export const CORE_REQUESTED_SIZE_MAX = 268_435_456;
 /** Log of a core: started anew at its next start when it is longer; one older log is kept. */
 export const CORE_LOG_SIZE_MAX = 10_000_000;
 

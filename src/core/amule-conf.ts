@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The amule.conf of a core that we run. It is ours: it is written anew at each start, so a change
 // made with amulegui lasts until then. Keys and defaults: Preferences.cpp of aMule 2.3.3.
+import { CORE_CUT_TIMEOUT_MS, CORE_REQUESTED_SIZE_MAX } from '../base/limits.ts';
 import { storedPassword } from '../ec/login.ts';
 
 /** KiB/s over all trusted clients; 0 is no limit. */
@@ -91,6 +92,8 @@ export function amuleConf(init: AmuleConfInit): string {
     Muleplex: {
       MaxTrustedUpload: init.limits?.upload ?? 0,
       MaxTrustedDownload: init.limits?.download ?? 0,
+      CutTimeout: CORE_CUT_TIMEOUT_MS,
+      MaxRequested: CORE_REQUESTED_SIZE_MAX / 2 ** 20,
     },
   });
 }
