@@ -19,6 +19,10 @@ export interface AmuleConfInit {
   readonly port: number;
   /** Of the traffic with trusted clients. */
   readonly limits?: CoreLimits;
+  /** Absolute; files elsewhere are neither shared nor fetched. Default: the whole file system. */
+  readonly storeRoot?: string;
+  /** Absolute, in a folder that only the core's user enters. Default: none. */
+  readonly controlSocketPath?: string;
   /** External connections on 127.0.0.1; undefined: off. */
   readonly ec: { readonly port: number; readonly password: string } | undefined;
 }
@@ -91,6 +95,8 @@ export function amuleConf(init: AmuleConfInit): string {
     Muleplex: {
       MaxTrustedUpload: init.limits?.upload ?? 0,
       MaxTrustedDownload: init.limits?.download ?? 0,
+      StoreRoot: rawPath(init.storeRoot ?? ''),
+      ControlSocket: rawPath(init.controlSocketPath ?? ''),
     },
   });
 }
