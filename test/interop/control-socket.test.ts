@@ -14,7 +14,9 @@ import type { EcAddress, EcConnectionInit } from '../../src/ec/connection.ts';
 import { encodeFrame } from '../../src/ec/framing.ts';
 import { EC_OP, MULEPLEX_OP as OP } from '../../src/ec/opcodes.ts';
 import { expectReply } from '../../src/ec/reply.ts';
+import { intTag, textTag } from '../../src/ec/tag.ts';
 import type { EcPacket } from '../../src/ec/tag.ts';
+import { EC_TAG } from '../../src/ec/tags.ts';
 import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { loopbackAddress, startTestCore } from '../support/test-core.ts';
@@ -119,6 +121,24 @@ describe('the control socket', () => {
         line.includes('refused user 65534'),
       );
       assert.equal(refused.length, 1);
+    } finally {
+      await site.stop();
+    }
+  });
+
+  it('stays, whatever a request holds', async (test) => {
+    const root = temporaryFolder(test);
+    const site = await startTestCore('managed', root, loopbackAddress(74));
+    try {
+      const { boot } = await site.core.info();
+      const { exchange } = site.core.ec;
+      await exchange({ opcode: EC_OP.RESET_LOG, tags: [] });
+      await exchange({ opcode: EC_OP.GET_LAST_LOG_ENTRY, tags: [] });
+      for (const tag of [textTag(EC_TAG.PARTFILE, 'no hash'), intTag(EC_TAG.PARTFILE, 7)]) {
+        await exchange({ opcode: EC_OP.PARTFILE_PAUSE, tags: [tag] });
+        await exchange({ opcode: EC_OP.PARTFILE_DELETE, tags: [tag] });
+      }
+      assert.equal((await site.core.info()).boot, boot);
     } finally {
       await site.stop();
     }
