@@ -283,31 +283,32 @@ function publisherOf(
 }
 
 async function transportOf({ config, home, logger: log }: Site): Promise<CoreTransport> {
-  const { mode, ecHost, ecPort, ecPasswordFile, uploadLimit, downloadLimit } = config.core;
+  const { mode, socket, ecPort, ecPasswordFile, uploadLimit, downloadLimit } = config.core;
   const clock = systemClock;
   const { address, port } = config.ed2k;
   const limits = { upload: uploadLimit, download: downloadLimit };
-  const folder = { path: home.coreFolder, address, port, limits };
+  const folder = {
+    ...{ path: home.coreFolder, address, port, limits },
+    storeRoot: home.packsFolder,
+  };
   const logPath = join(home.logFolder, 'core.log');
   const password = ecPasswordFile === undefined ? undefined : await readPassword(ecPasswordFile);
-  const ecPassword = password === undefined ? {} : { ecPassword: password };
+  const ec = {
+    ...(ecPort === undefined ? {} : { ecPort }),
+    ...(password === undefined ? {} : { ecPassword: password }),
+  };
   switch (mode) {
     case 'embedded': {
       const library = config.core.library ?? coreBuildPath('libmulecore.so');
-      const ec = ecPort === undefined ? {} : { ecPort, ...ecPassword };
       return new EmbeddedTransport({ clock, log }, { folder, library, logPath, ...ec });
     }
     case 'managed': {
       const program = config.core.program ?? coreBuildPath('amuled');
-      const init = { folder, program, logPath, ecPort: ecPort ?? 0, ...ecPassword };
-      return new ManagedTransport({ clock, log }, init);
+      return new ManagedTransport({ clock, log }, { folder, program, logPath, ...ec });
     }
     case 'external':
-      // The config's checks ask for all three.
-      return new ExternalTransport(
-        { clock, log },
-        { host: ecHost ?? '', port: ecPort ?? 0, password: password ?? '' },
-      );
+      // The config's checks ask for it.
+      return new ExternalTransport({ clock, log }, { socketPath: socket ?? '' });
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type ErrorCode,
   type ErrorDetails,
 } from '../base/errors.ts';
-import { socketAddress } from './socket-address.ts';
+import { socketAddress } from '../base/socket-address.ts';
 
 export interface CallOptions {
   readonly body?: object;

@@ -21,7 +21,7 @@ export interface Config {
     readonly mode: CoreMode;
     readonly program: string | undefined;
     readonly library: string | undefined;
-    readonly ecHost: string | undefined;
+    readonly socket: string | undefined;
     readonly ecPort: number | undefined;
     readonly ecPasswordFile: string | undefined;
     /** KiB/s, 0 is none. */
@@ -162,25 +162,29 @@ const KEYS: readonly Key[] = [
   },
   {
     table: 'core',
-    key: 'ec_host',
-    example: '127.0.0.1',
-    explain: 'Address of the external connections port of an external amuled.',
-    check: address,
+    key: 'socket',
+    example: '/home/amule/.aMule/muleplex/control.sock',
+    explain:
+      'Control socket of an external amuled: what its amule.conf names as ControlSocket in the ' +
+      'section Muleplex. muleplexd must run as the same user, or as root.',
+    check: absolutePath,
   },
   {
     table: 'core',
     key: 'ec_port',
     example: 4712,
     explain:
-      'Port of external connections: where an external amuled listens. In embedded and managed ' +
-      'mode it also opens this port on 127.0.0.1 for amulecmd and amulegui.',
+      'Port on 127.0.0.1 at which an embedded or managed core offers external connections, for ' +
+      'amulecmd, amulegui and amuleweb. Default: none.',
     check: integer(1, 65_535),
   },
   {
     table: 'core',
     key: 'ec_password_file',
     example: '/etc/muleplex/ec-password',
-    explain: 'File (mode 0600) whose first line is the password for external connections.',
+    explain:
+      'File (mode 0600) whose first line is the password for external connections. Default: ' +
+      'core/ec-password in the home, made by muleplexd.',
     check: absolutePath,
   },
   {
@@ -281,8 +285,8 @@ export function parseConfig(source: string, path: string): Config {
   }
   const config = assemble(values);
   if (config.core.mode === 'external') {
-    for (const name of ['core.ec_host', 'core.ec_port', 'core.ec_password_file']) {
-      if (!values.has(name)) throw invalid(path, name, 'is needed by core.mode = "external"');
+    if (!values.has('core.socket')) {
+      throw invalid(path, 'core.socket', 'is needed by core.mode = "external"');
     }
   }
   return config;
@@ -304,7 +308,7 @@ function assemble(values: ConfigValues): Config {
       mode: text('core.mode') as CoreMode,
       program: values.get('core.program') as string | undefined,
       library: values.get('core.library') as string | undefined,
-      ecHost: values.get('core.ec_host') as string | undefined,
+      socket: values.get('core.socket') as string | undefined,
       ecPort: values.get('core.ec_port') as number | undefined,
       ecPasswordFile: values.get('core.ec_password_file') as string | undefined,
       uploadLimit: number('core.upload_limit'),

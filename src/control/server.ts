@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { ReplicationError, messageOf } from '../base/errors.ts';
 import { CONTROL_BODY_SIZE_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
-import { socketAddress } from './socket-address.ts';
+import { socketAddress } from '../base/socket-address.ts';
 
 export interface Call {
   readonly query: URLSearchParams;

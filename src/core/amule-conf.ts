@@ -20,6 +20,10 @@ export interface AmuleConfInit {
   readonly port: number;
   /** Of the traffic with trusted clients. */
   readonly limits?: CoreLimits;
+  /** Absolute; files elsewhere are neither shared nor fetched. Default: the whole file system. */
+  readonly storeRoot?: string;
+  /** Absolute, in a folder that only the core's user enters. Default: none. */
+  readonly controlSocketPath?: string;
   /** External connections on 127.0.0.1; undefined: off. */
   readonly ec: { readonly port: number; readonly password: string } | undefined;
 }
@@ -94,6 +98,8 @@ export function amuleConf(init: AmuleConfInit): string {
       MaxTrustedDownload: init.limits?.download ?? 0,
       CutTimeout: CORE_CUT_TIMEOUT_MS,
       MaxRequested: CORE_REQUESTED_SIZE_MAX / 2 ** 20,
+      StoreRoot: rawPath(init.storeRoot ?? ''),
+      ControlSocket: rawPath(init.controlSocketPath ?? ''),
     },
   });
 }

@@ -17,10 +17,21 @@ export interface CoreFolderInit {
   readonly address: string;
   readonly port: number;
   readonly limits?: CoreLimits;
+  /** Absolute; files elsewhere are neither shared nor fetched. Default: the whole file system. */
+  readonly storeRoot?: string;
+}
+
+/** How a core of ours can be reached but through its C interface. */
+export interface WaysIn {
+  readonly hasControlSocket: boolean;
+  /** External connections on 127.0.0.1; undefined: none. */
+  readonly ecPort?: number;
+  /** Default: one of our own, in the file ec-password of the folder. */
+  readonly ecPassword?: string;
 }
 
 /** Where a core of ours offers external connections. */
-export const EC_HOST = '127.0.0.1';
+const EC_HOST = '127.0.0.1';
 
 const EC_PASSWORD_SIZE = 16;
 const PRIVATE_FILE = 0o600;
@@ -28,12 +39,15 @@ const PRIVATE_FOLDER = 0o700;
 
 export class CoreFolder {
   readonly path: string;
+  /** Where an amuled is driven; the folder is entered by nobody else. */
+  readonly controlSocketPath: string;
   /** Which process runs here (process-record.ts). */
   readonly processRecordPath: string;
   readonly #init: CoreFolderInit;
 
   constructor(init: CoreFolderInit) {
     this.path = init.path;
+    this.controlSocketPath = join(init.path, 'control.sock');
     this.processRecordPath = join(init.path, 'process');
     this.#init = init;
   }
@@ -42,19 +56,23 @@ export class CoreFolder {
    * Makes the folders, writes amule.conf, and takes away the lock of a core that was killed. No
    * core may run here. Throws ERR_CORE_REFUSED when a port is taken, ERR_STORAGE_FAILED.
    */
-  async prepare(
-    ec: { readonly port: number; readonly password: string } | undefined,
-  ): Promise<void> {
-    const { address, port, limits } = this.#init;
+  async prepare({ hasControlSocket, ecPort, ecPassword }: WaysIn): Promise<void> {
+    const { address, port, limits, storeRoot } = this.#init;
     await assertPortFree('eD2k', address, port);
-    if (ec !== undefined) await assertPortFree('external connections', EC_HOST, ec.port);
+    if (ecPort !== undefined) await assertPortFree('external connections', EC_HOST, ecPort);
+    const password = ecPassword ?? (ecPort === undefined ? '' : await this.ecPassword());
+    const ec = ecPort === undefined ? undefined : { port: ecPort, password };
     const tempPath = join(this.path, 'Temp');
     const incomingPath = join(this.path, 'Incoming');
     try {
       for (const folder of [this.path, tempPath, incomingPath]) {
         await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
       }
-      const given = limits === undefined ? {} : { limits };
+      const given = {
+        ...(limits === undefined ? {} : { limits }),
+        ...(storeRoot === undefined ? {} : { storeRoot }),
+        ...(hasControlSocket ? { controlSocketPath: this.controlSocketPath } : {}),
+      };
       const conf = amuleConf({ tempPath, incomingPath, address, port, ec, ...given });
       await writePrivate(join(this.path, 'amule.conf'), conf);
       // wxWidgets takes a lock file whose pid was given to another program for a running core.
@@ -96,11 +114,6 @@ export async function openLog(path: string): Promise<FileHandle> {
   }
 }
 
-/** A TCP port on loopback that nobody uses now. */
-export async function freeEcPort(): Promise<number> {
-  return bindOnce(EC_HOST, 0);
-}
-
 async function assertPortFree(use: string, address: string, port: number): Promise<void> {
   try {
     await bindOnce(address, port);
@@ -116,16 +129,11 @@ async function assertPortFree(use: string, address: string, port: number): Promi
   }
 }
 
-function bindOnce(host: string, port: number): Promise<number> {
+function bindOnce(host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen({ host, port }, () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(address === null || typeof address === 'string' ? 0 : address.port),
-      );
-    });
+    server.listen({ host, port }, () => server.close(() => resolve()));
   });
 }
 

@@ -34,17 +34,13 @@ interface Live {
 
 type Waiter = (outcome: Live | ReplicationError) => void;
 
-/** How we log in to a core; packing is worth it only where the packets leave this machine. */
-export function coreConnection(init: {
-  readonly host: string;
-  readonly port: number;
-  readonly password: string;
-}): EcConnectionInit {
+/** How we log in at the control socket of a core. */
+export function coreConnection(socketPath: string): EcConnectionInit {
   return {
-    ...init,
+    address: { socketPath },
     clientName: 'muleplexd',
     clientVersion: '1',
-    zlib: !init.host.startsWith('127.'),
+    zlib: false,
     utf8Numbers: false,
   };
 }

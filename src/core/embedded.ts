@@ -82,7 +82,7 @@ export class EmbeddedTransport implements CoreTransport {
     if (hooks === undefined) throw new Error('start() comes first');
     await stopRecorded(this.#folder.processRecordPath, { clock: this.#clock, log: this.#log });
     signal.throwIfAborted();
-    await this.#folder.prepare(await this.#ec());
+    await this.#folder.prepare({ ...this.#init, hasControlSocket: false });
     const child = await this.#fork();
     const host = new HostLink(child, (packet) => hooks.push(packet));
     try {
@@ -96,12 +96,6 @@ export class EmbeddedTransport implements CoreTransport {
       throw error;
     }
     return { ended: this.#ended(host), stop: () => host.stop() };
-  }
-
-  async #ec(): Promise<{ port: number; password: string } | undefined> {
-    const port = this.#init.ecPort;
-    if (port === undefined) return undefined;
-    return { port, password: this.#init.ecPassword ?? (await this.#folder.ecPassword()) };
   }
 
   async #fork(): Promise<ChildProcess> {

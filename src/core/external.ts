@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A patched amuled that the admin runs, with shares and downloads of its own. We attach to it over
-// EC and change nothing but what the control surface made for us.
+// A patched amuled that the admin runs, with shares and downloads of its own. We attach to its
+// control socket and change nothing but what the control surface made for us.
 import type { Clock } from '../base/clock.ts';
 import { ReplicationError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -14,10 +14,8 @@ export interface ExternalComponents {
 }
 
 export interface ExternalInit {
-  /** Where its external connections are. */
-  readonly host: string;
-  readonly port: number;
-  readonly password: string;
+  /** Its control socket, absolute: what its amule.conf names. */
+  readonly socketPath: string;
 }
 
 export class ExternalTransport implements CoreTransport {
@@ -35,7 +33,7 @@ export class ExternalTransport implements CoreTransport {
 
   /** Waits for a core that does not run yet, as long as the signal lets it. */
   async start(hooks: TransportHooks, signal?: AbortSignal): Promise<void> {
-    const init = { connection: coreConnection(this.#init), patienceMs: Infinity };
+    const init = { connection: coreConnection(this.#init.socketPath), patienceMs: Infinity };
     this.#link = new EcLink({ ...this.#components, hooks }, init);
     await this.#link.open(signal);
   }

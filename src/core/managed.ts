@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A core of our own in amuled, driven over EC on loopback. It ends with us: the kernel ends it when
-// this process is killed, and the next start ends what is left all the same.
+// A core of our own in amuled, driven over EC on a Unix socket. It ends with us: the kernel ends it
+// when this process is killed, and the next start ends what is left all the same.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { CORE_START_TIMEOUT_MS } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EcPacket } from '../ec/tag.ts';
 import { ChildLife } from './child-life.ts';
-import { CoreFolder, EC_HOST, freeEcPort, openLog } from './core-folder.ts';
+import { CoreFolder, openLog } from './core-folder.ts';
 import type { CoreFolderInit } from './core-folder.ts';
 import { EcLink, coreConnection } from './ec-link.ts';
 import { forgetProcess, recordProcess, stopRecorded } from './process-record.ts';
@@ -29,8 +29,8 @@ export interface ManagedInit {
   readonly program: string;
   /** What the core prints is appended here. */
   readonly logPath: string;
-  /** On 127.0.0.1; 0: one that is free, drawn at each start. */
-  readonly ecPort: number;
+  /** External connections on 127.0.0.1, for amulecmd and its like; undefined: none. */
+  readonly ecPort?: number;
   /** Default: one of our own, in the file ec-password of the folder. */
   readonly ecPassword?: string;
 }
@@ -80,12 +80,10 @@ export class ManagedTransport implements CoreTransport {
   async #launch(signal: AbortSignal): Promise<Incarnation> {
     await stopRecorded(this.#folder.processRecordPath, { clock: this.#clock, log: this.#log });
     signal.throwIfAborted();
-    const port = this.#init.ecPort === 0 ? await freeEcPort() : this.#init.ecPort;
-    const password = this.#init.ecPassword ?? (await this.#folder.ecPassword());
-    await this.#folder.prepare({ port, password });
+    await this.#folder.prepare({ ...this.#init, hasControlSocket: true });
     const child = await this.#spawn();
     const life = new ChildLife(child);
-    const link = this.#openLink(port, password);
+    const link = this.#openLink();
     try {
       if (child.pid !== undefined) await recordProcess(this.#folder.processRecordPath, child.pid);
       await Promise.race([link.open(signal), life.thrown()]);
@@ -113,10 +111,10 @@ export class ManagedTransport implements CoreTransport {
     }
   }
 
-  #openLink(port: number, password: string): EcLink {
+  #openLink(): EcLink {
     const hooks = this.#hooks;
     if (hooks === undefined) throw new Error('start() comes first');
-    const connection = coreConnection({ host: EC_HOST, port, password });
+    const connection = coreConnection(this.#folder.controlSocketPath);
     const components = { clock: this.#clock, log: this.#log, hooks };
     this.#link = new EcLink(components, { connection, patienceMs: CORE_START_TIMEOUT_MS });
     return this.#link;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One EC connection: TCP, login, then requests whose answers come in the order of the requests.
-// It never reconnects: whoever owns it decides that (core/ec-transport.ts).
+// One EC connection: TCP or a Unix socket, login, then requests whose answers come in the order of
+// the requests. It never reconnects: whoever owns it decides that (core/ec-link.ts).
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { ReplicationError, messageOf } from '../base/errors.ts';
+import { socketAddress } from '../base/socket-address.ts';
 import { FrameDecoder, encodeFrame } from './framing.ts';
 import {
   EC_ANSWER_TIMEOUT_MS,
@@ -19,9 +20,12 @@ import type { LoginInit } from './login.ts';
 import { opcodeName } from './opcodes.ts';
 import type { EcPacket } from './tag.ts';
 
+/** A TCP port, or the path of a control socket. */
+export type EcAddress =
+  { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
 export interface EcConnectionInit extends LoginInit {
-  readonly host: string;
-  readonly port: number;
+  readonly address: EcAddress;
   /** For an answer; default EC_ANSWER_TIMEOUT_MS. */
   readonly answerTimeoutMs?: number;
   /** For connect and login together; default EC_LOGIN_TIMEOUT_MS. */
@@ -68,7 +72,7 @@ export class EcConnection {
    */
   static async open(init: EcConnectionInit, signal?: AbortSignal): Promise<EcConnection> {
     signal?.throwIfAborted();
-    const socket = createConnection({ host: init.host, port: init.port });
+    const socket = connectTo(init.address);
     const connection = new EcConnection(socket, init);
     const limitMs = init.loginTimeoutMs ?? EC_LOGIN_TIMEOUT_MS;
     const timer = setTimeout(() => {
@@ -191,12 +195,26 @@ export class EcConnection {
   }
 
   #closed(what: string, cause?: unknown): ReplicationError {
-    const { host, port } = this.#init;
-    return new ReplicationError(
-      'ERR_EC_CLOSED',
-      `EC connection to ${host}:${port}: ${what}`,
-      { host, port },
-      cause,
-    );
+    return closed(this.#init.address, what, cause);
+  }
+}
+
+function closed(to: EcAddress, what: string, cause?: unknown): ReplicationError {
+  const address = 'host' in to ? `${to.host}:${to.port}` : to.socketPath;
+  const text = `EC connection to ${address}: ${what}`;
+  return new ReplicationError('ERR_EC_CLOSED', text, { address }, cause);
+}
+
+function connectTo(address: EcAddress): Socket {
+  if ('host' in address) return createConnection(address);
+  try {
+    const name = socketAddress(address.socketPath);
+    // The name is used before this returns, whatever comes of it.
+    const socket = createConnection({ path: name.path });
+    name.release();
+    return socket;
+  } catch (error) {
+    // The folder of a long path is opened first.
+    throw closed(address, messageOf(error), error);
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The salted login of External Connections (ExternalConn.cpp, CECServerSocket::Authenticate).
 // It proves to the core that we know the password and nothing more: the connection stays in the
-// clear and the core proves nothing. Hence loopback only, or a tunnel.
+// clear and the core proves nothing. Hence loopback only, or a tunnel. At a control socket the core
+// knows the user at the other end from the kernel, and asks for no password.
 import { createHash } from 'node:crypto';
 import { ReplicationError } from '../base/errors.ts';
 import { EC_OP, opcodeName } from './opcodes.ts';
@@ -14,8 +15,8 @@ import { EC_TAG } from './tags.ts';
 const PROTOCOL_VERSION = 0x0204;
 
 export interface LoginInit {
-  /** In the clear. */
-  readonly password: string;
+  /** In the clear; undefined for a control socket. */
+  readonly password?: string;
   /** What the core writes into its log for this connection. */
   readonly clientName: string;
   readonly clientVersion: string;
@@ -39,7 +40,7 @@ export function passwordAnswer(password: string, salt: bigint): string {
     .digest('hex');
 }
 
-/** Runs the login with two exchanges; the version text of the core. Throws ERR_EC_AUTH_REFUSED. */
+/** Runs the login; the version text of the core. Throws ERR_EC_AUTH_REFUSED. */
 export async function login(
   exchange: (request: EcPacket) => Promise<EcPacket>,
   init: LoginInit,
@@ -54,12 +55,17 @@ export async function login(
       ...(init.utf8Numbers ? [emptyTag(EC_TAG.CAN_UTF8_NUMBERS)] : []),
     ],
   });
+  if (init.password === undefined) return versionIn(expect(hello, EC_OP.AUTH_OK));
   const salt = expect(hello, EC_OP.AUTH_SALT).need(EC_TAG.PASSWD_SALT).bigint();
   const welcome = await exchange({
     opcode: EC_OP.AUTH_PASSWD,
     tags: [hashTag(EC_TAG.PASSWD_HASH, passwordAnswer(init.password, salt))],
   });
-  return expect(welcome, EC_OP.AUTH_OK).find(EC_TAG.SERVER_VERSION)?.text() ?? '';
+  return versionIn(expect(welcome, EC_OP.AUTH_OK));
+}
+
+function versionIn(welcome: TagView): string {
+  return welcome.find(EC_TAG.SERVER_VERSION)?.text() ?? '';
 }
 
 function expect(reply: EcPacket, opcode: number): TagView {

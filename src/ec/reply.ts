@@ -15,6 +15,7 @@ export const REFUSALS = [
   'EXISTS',
   'INVALID',
   'UNTRUSTED',
+  'DENIED',
   'IO',
   'STATE',
   'OTHER',

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { freeEcPort } from '../../src/core/core-folder.ts';
 import { coreFile } from '../support/core-build.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
@@ -28,7 +28,7 @@ for (const [index, mode] of (['embedded', 'managed'] as const).entries()) {
   describe(`amulecmd and a core in ${mode} mode`, () => {
     it('work together', async (test) => {
       const root = temporaryFolder(test);
-      const port = await freeEcPort();
+      const port = await freePort();
       const { core, folder, stop } = await startTestCore(
         mode,
         root,

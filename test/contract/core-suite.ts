@@ -2,7 +2,7 @@
 // What every mode of the core must do, shown with two real patched cores that only know each other.
 // `a` has files, `b` fetches them.
 import assert from 'node:assert/strict';
-import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -190,6 +190,47 @@ function testRefusals(): void {
     await a.core.unshare([pack.fileHash]);
     const shared = await a.core.ec.sharedFiles();
     assert.ok(!shared.some((file) => file.fileHash === pack.fileHash));
+  });
+
+  it('takes files only from beneath the store root, and follows no link there', async () => {
+    const pack = await makeTestPack(a.folder, 2000, 30);
+    const outside = join(root, 'a', 'outside');
+    await mkdir(outside);
+    const strayPack = await makeTestPack(outside, 2000, 31);
+    await symlink(outside, join(a.folder, 'folder-link'));
+    await symlink(pack.path, join(a.folder, 'file-link'));
+    const bad = [
+      strayPack.path,
+      join(a.folder, 'folder-link', 'pack-31'),
+      join(a.folder, 'file-link'),
+      `${a.folder}-not`,
+    ];
+    for (const path of bad) {
+      assert.equal(await reasonOf(a.core.share([{ ...pack, path }])), 'DENIED', path);
+      const seeded = { ...fetchOf(pack, a.folder, []), seedPath: path };
+      assert.equal(await reasonOf(a.core.fetch(seeded)), 'DENIED', path);
+    }
+    for (const path of [join(outside, 'x'), join(a.folder, 'folder-link', 'x')]) {
+      const request = { ...fetchOf(pack, a.folder, []), path };
+      assert.equal(await reasonOf(a.core.fetch(request)), 'DENIED', path);
+    }
+    assert.deepEqual(await a.core.fetches(), []);
+  });
+
+  it('gives nothing of a file in whose place a link was put', async () => {
+    const pack = await makeTestPack(a.folder, 2000, 32);
+    const { fileHash, bytes } = pack;
+    await a.core.share([pack]);
+    const elsewhere = join(root, 'a', 'same bytes');
+    await writeFile(elsewhere, bytes);
+    await rm(pack.path);
+    await symlink(elsewhere, pack.path);
+    await b.core.fetch(fetchOf(pack, b.folder, [a.endPoint]));
+    await eventually('a no longer has the file', async () =>
+      (await a.core.ec.sharedFiles()).every((file) => file.fileHash !== fileHash),
+    );
+    assert.equal((await b.core.fetches([fileHash]))[0]?.bytesDone, 0);
+    await b.core.cancel(fileHash);
   });
 
   it('removes a fetch that is cancelled, with its part file', async () => {

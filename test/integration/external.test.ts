@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { it } from 'node:test';
 import type { Network } from '../../scripts/lab/network.ts';
 import { differences } from '../../scripts/lab/compare.ts';
@@ -21,7 +21,11 @@ const EC_PORT = 4712;
 const FOREIGN_SHARE = 'foreign share.txt';
 const FOREIGN_DOWNLOAD = 'ed2k://|file|foreign.bin|20000000|cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd|/';
 
-/** What an administrator writes for amuled, without a thought of ours. */
+function controlSocket(home: string): string {
+  return join(home, 'muleplex', 'control.sock');
+}
+
+/** What an administrator writes for amuled: of ours is only the control socket. */
 function amuleConf(home: string, address: string): string {
   const password = createHash('md5').update(PASSWORD).digest('hex');
   return `[eMule]
@@ -38,6 +42,8 @@ AcceptExternalConnections=1
 ECAddress=127.0.0.1
 ECPort=${EC_PORT}
 ECPassword=${password}
+[Muleplex]
+ControlSocket=${controlSocket(home)}
 `;
 }
 
@@ -46,14 +52,10 @@ async function startAmuled(site: Site, network: Network): Promise<ChildProcess> 
   for (const name of ['Temp', 'Incoming']) await mkdir(join(home, name), { recursive: true });
   await writeFile(join(home, 'Incoming', FOREIGN_SHARE), 'not for Muleplex');
   await writeFile(join(home, 'amule.conf'), amuleConf(home, site.address));
-  const passwordFile = join(home, 'password');
-  await writeFile(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
+  await mkdir(dirname(controlSocket(home)), { mode: 0o700 });
   const configPath = join(site.home, 'config.toml');
   const config = await readFile(configPath, 'utf8');
-  const external = `mode = "external"
-ec_host = "127.0.0.1"
-ec_port = ${EC_PORT}
-ec_password_file = "${passwordFile}"`;
+  const external = `mode = "external"\nsocket = "${controlSocket(home)}"`;
   await writeFile(configPath, config.replace(/^mode = .*$/m, external));
   const argv = [coreFile('amuled'), '-c', home, '-o'];
   const [program = '', ...args] = network.command(site.site, argv);

@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
-import { freeEcPort } from '../../src/core/core-folder.ts';
 import { EC_FLAG, FrameDecoder, encodeFrame } from '../../src/ec/framing.ts';
 import { login } from '../../src/ec/login.ts';
 import type { EcPacket } from '../../src/ec/tag.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { loopbackAddress, startTestCore } from '../support/test-core.ts';
 
@@ -92,7 +92,7 @@ async function descriptorCount(pid: string): Promise<number> {
 describe('malformed EC packets', () => {
   it('cost a client its connection, and the core nothing', async (test) => {
     const root = temporaryFolder(test);
-    const port = await freeEcPort();
+    const port = await freePort();
     const { core, stop } = await startTestCore('managed', root, loopbackAddress(60), port);
     try {
       const password = (await readFile(join(root, 'core', 'ec-password'), 'utf8')).trim();

@@ -7,9 +7,13 @@ import { coreBuildPath } from '../../src/core/core-build.ts';
 
 export type CoreFile = 'amuled' | 'amulecmd' | 'ed2k' | 'libmulecore.so';
 
-/** Absolute path of a file of the patched core; throws when it is not built. */
+/**
+ * Absolute path of a file of the patched core; throws when it is not built. MULEPLEX_CORE_BUILD
+ * names the folder of another build, as scripts/core-sanitize does.
+ */
 export function coreFile(name: CoreFile): string {
-  const path = coreBuildPath(name);
+  const folder = process.env['MULEPLEX_CORE_BUILD'];
+  const path = folder === undefined ? coreBuildPath(name) : join(folder, name);
   if (existsSync(path)) return path;
   throw new Error(`${path} is missing: run ./scripts/build-core first`);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A core that speaks EC over a real socket and misbehaves on purpose: it shows how errors are met
 // that a real core cannot be made to show. What a core does right is tested with real ones.
+import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { EC_PAYLOAD_SIZE_MAX } from '../../src/base/limits.ts';
+import type { EcAddress } from '../../src/ec/connection.ts';
 import { FrameDecoder, encodeFrame } from '../../src/ec/framing.ts';
 import { passwordAnswer } from '../../src/ec/login.ts';
 import { EC_OP } from '../../src/ec/opcodes.ts';
@@ -26,7 +28,7 @@ export class FakeCore {
   login: FakeBehaviour | undefined;
   /** Operations of all requests after the login. */
   readonly opcodes: number[] = [];
-  #port = 0;
+  #address: EcAddress = { socketPath: '' };
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -35,16 +37,29 @@ export class FakeCore {
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
-  static async start(behaviour: FakeBehaviour = () => noop()): Promise<FakeCore> {
+  /** At a port of 127.0.0.1, or at the path of a socket, where the login needs no password. */
+  static async start(
+    behaviour: FakeBehaviour = () => noop(),
+    socketPath?: string,
+  ): Promise<FakeCore> {
     const core = new FakeCore(behaviour);
-    await new Promise<void>((resolve) => core.#server.listen(0, '127.0.0.1', resolve));
-    core.#port = (core.#server.address() as AddressInfo).port;
+    const listening = once(core.#server, 'listening');
+    if (socketPath === undefined) core.#server.listen(0, '127.0.0.1');
+    else core.#server.listen(socketPath);
+    await listening;
+    const address = core.#server.address();
+    if (typeof address === 'object' && address !== null) {
+      core.#address = { host: '127.0.0.1', port: address.port };
+    } else {
+      core.#address = { socketPath: socketPath ?? '' };
+      core.login = welcome;
+    }
     return core;
   }
 
-  /** On 127.0.0.1; stays known after stop(). */
-  get port(): number {
-    return this.#port;
+  /** Stays known after stop(). */
+  get address(): EcAddress {
+    return this.#address;
   }
 
   /** Breaks all connections and goes on listening. */
@@ -87,15 +102,17 @@ export function failed(text: string): EcPacket {
   return { opcode: EC_OP.FAILED, tags: [textTag(EC_TAG.STRING, text)] };
 }
 
+function welcome(): EcPacket {
+  return { opcode: EC_OP.AUTH_OK, tags: [textTag(EC_TAG.SERVER_VERSION, 'fake')] };
+}
+
 function checkLogin(request: EcPacket): EcPacket {
   if (request.opcode === EC_OP.AUTH_REQ) {
     return { opcode: EC_OP.AUTH_SALT, tags: [intTag(EC_TAG.PASSWD_SALT, SALT)] };
   }
   const expected = passwordAnswer(FAKE_PASSWORD, SALT);
   const given = request.tags.find((tag) => tag.id === EC_TAG.PASSWD_HASH)?.data.toString('hex');
-  if (given === expected) {
-    return { opcode: EC_OP.AUTH_OK, tags: [textTag(EC_TAG.SERVER_VERSION, 'fake')] };
-  }
+  if (given === expected) return welcome();
   const text = textTag(EC_TAG.STRING, 'Authentication failed: wrong password.');
   return { opcode: EC_OP.AUTH_FAIL, tags: [text, emptyTag(EC_TAG.SERVER)] };
 }

@@ -10,7 +10,6 @@ import { createLogger } from '../../src/base/logger.ts';
 import { amuleConf } from '../../src/core/amule-conf.ts';
 import type { CoreLimits } from '../../src/core/amule-conf.ts';
 import { ControlCore } from '../../src/core/control-core.ts';
-import { freeEcPort } from '../../src/core/core-folder.ts';
 import type { Core, CoreEvent, CoreMode, EndPoint } from '../../src/core/core.ts';
 import { EmbeddedTransport } from '../../src/core/embedded.ts';
 import { ExternalTransport } from '../../src/core/external.ts';
@@ -21,7 +20,6 @@ import { Watchers } from './watchers.ts';
 
 const PORT = 4662;
 const EVENT_TIMEOUT_MS = 60_000;
-const EC_PASSWORD = 'password of the admin';
 
 export interface TestCore {
   readonly core: Core;
@@ -107,19 +105,18 @@ export async function startTestCore(
   const folder = join(root, 'files');
   const logPath = join(root, 'core.log');
   await mkdir(folder, { recursive: true });
-  const admin = mode === 'external' ? await Admin.start(root, address) : undefined;
+  const admin = mode === 'external' ? await Admin.start(root, address, folder) : undefined;
   const log = createLogger({ level: 'debug', file: join(root, 'muleplexd.log') });
   const components = { clock: systemClock, log };
-  const coreFolder = { path: join(root, 'core'), address, port: PORT, limits };
+  const path = join(root, 'core');
+  const coreFolder = { path, address, port: PORT, limits, storeRoot: folder };
   const transport = ((): CoreTransport => {
-    if (admin !== undefined) return new ExternalTransport(components, admin.connection);
+    if (admin !== undefined) return new ExternalTransport(components, admin);
+    const own = { folder: coreFolder, logPath, ...(ecPort === undefined ? {} : { ecPort }) };
     if (mode === 'managed') {
-      const own = { folder: coreFolder, program: coreFile('amuled'), logPath };
-      return new ManagedTransport(components, { ...own, ecPort: ecPort ?? 0 });
+      return new ManagedTransport(components, { ...own, program: coreFile('amuled') });
     }
-    const own = { folder: coreFolder, library: coreFile('libmulecore.so'), logPath };
-    const ec = ecPort === undefined ? {} : { ecPort };
-    return new EmbeddedTransport(components, { ...own, ...ec });
+    return new EmbeddedTransport(components, { ...own, library: coreFile('libmulecore.so') });
   })();
   const core = new ControlCore({ transport, ...components });
   await core.start(AbortSignal.timeout(EVENT_TIMEOUT_MS));
@@ -146,23 +143,26 @@ export async function recordedPid(coreFolder: string): Promise<number> {
 
 /** Somebody who runs a patched amuled with a share of his own. */
 class Admin {
-  readonly connection: { host: string; port: number; password: string };
+  readonly socketPath: string;
   readonly #home: string;
   #child: ChildProcess | undefined;
 
-  private constructor(home: string, ecPort: number) {
+  private constructor(home: string) {
     this.#home = home;
-    this.connection = { host: '127.0.0.1', port: ecPort, password: EC_PASSWORD };
+    this.socketPath = join(home, 'muleplex.sock');
   }
 
-  static async start(root: string, address: string): Promise<Admin> {
+  static async start(root: string, address: string, storeRoot: string): Promise<Admin> {
     const home = join(root, 'admin');
     const [tempPath, incomingPath] = [join(home, 'Temp'), join(home, 'Incoming')];
-    for (const folder of [tempPath, incomingPath]) await mkdir(folder, { recursive: true });
+    await mkdir(home, { mode: 0o700 });
+    for (const folder of [tempPath, incomingPath]) await mkdir(folder);
     await writeFile(join(incomingPath, FOREIGN_SHARE), 'a share of the admin');
-    const admin = new Admin(home, await freeEcPort());
-    const { port, password } = admin.connection;
-    const conf = amuleConf({ tempPath, incomingPath, address, port: PORT, ec: { port, password } });
+    const admin = new Admin(home);
+    const conf = amuleConf({
+      ...{ tempPath, incomingPath, address, port: PORT, ec: undefined },
+      ...{ controlSocketPath: admin.socketPath, storeRoot },
+    });
     await writeFile(join(home, 'amule.conf'), conf.replace('Nick=muleplex', 'Nick=admin'));
     admin.#spawn();
     return admin;

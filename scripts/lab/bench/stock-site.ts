@@ -34,7 +34,8 @@ async function connect(): Promise<EcClient> {
   for (;;) {
     try {
       return await EcClient.connect({
-        ...{ host: '127.0.0.1', ...EC, clientName: 'bench', clientVersion: '1' },
+        address: { host: '127.0.0.1', port: EC.port },
+        ...{ password: EC.password, clientName: 'bench', clientVersion: '1' },
         ...{ zlib: false, utf8Numbers: false },
       });
     } catch (error) {

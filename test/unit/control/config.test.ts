@@ -22,7 +22,7 @@ test('a new file explains every key and is read back with its values', () => {
     ['core.swarm', 'closed'],
     ['core.program', '/a'],
     ['core.library', '/b'],
-    ['core.ec_host', '127.0.0.1'],
+    ['core.socket', '/d'],
     ['core.ec_port', 4712],
     ['core.ec_password_file', '/c'],
     ['core.upload_limit', 70_000],
@@ -41,7 +41,7 @@ test('a new file explains every key and is read back with its values', () => {
       mode: 'external',
       program: '/a',
       library: '/b',
-      ecHost: '127.0.0.1',
+      socket: '/d',
       ecPort: 4712,
       ecPasswordFile: '/c',
       uploadLimit: 70_000,
@@ -66,9 +66,7 @@ test('the swarm is closed, but for a core that has other traffic, unless the fil
   };
   const external: [string, string | number][] = [
     ['core.mode', 'external'],
-    ['core.ec_host', '127.0.0.1'],
-    ['core.ec_port', 4712],
-    ['core.ec_password_file', '/c'],
+    ['core.socket', '/d'],
   ];
   assert.equal(isOpen(), false);
   assert.equal(isOpen(['core.swarm', 'open']), true);
@@ -101,7 +99,7 @@ test('what is wrong is named', () => {
   refused(`${site}[control]\naddress = "host"`, /control\.address must be an IPv4/);
   refused(`${site}[core]\nmode = "stock"`, /core\.mode must be one of/);
   refused(`${site}[core]\nprogram = "amuled"`, /core\.program must be an absolute path/);
-  refused(`${site}[core]\nmode = "external"`, /core\.ec_host is needed/);
+  refused(`${site}[core]\nmode = "external"`, /core\.socket is needed/);
   refused(`${site}[ingest]\nchunk_average = 100000`, /chunk_average must be a power of two/);
   refused(`${site}[log]\nlevel = "loud"`, /log\.level must be one of/);
 });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The core over EC when connections break, the core restarts under us, or is not one of ours.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createLogger } from '../../../src/base/logger.ts';
@@ -12,7 +15,7 @@ import { MULEPLEX_TAG as TAG } from '../../../src/ec/muleplex-tags.ts';
 import { EC_OP, MULEPLEX_OP as OP } from '../../../src/ec/opcodes.ts';
 import { addressTag, intTag, textTag } from '../../../src/ec/tag.ts';
 import type { EcPacket } from '../../../src/ec/tag.ts';
-import { FAKE_PASSWORD, FakeCore, failed, noop } from '../../support/fake-core.ts';
+import { FakeCore, failed, noop } from '../../support/fake-core.ts';
 import type { FakeAnswer } from '../../support/fake-core.ts';
 
 const CLIENT = { host: '127.0.0.9', port: 4662 };
@@ -25,6 +28,7 @@ interface Surface {
   sequences: number[];
 }
 
+let folder: string;
 let fake: FakeCore;
 let surface: Surface;
 let core: ControlCore;
@@ -76,15 +80,17 @@ function countOf(opcode: number): number {
 
 beforeEach(async () => {
   surface = { boot: 1n, version: SURFACE_VERSION, sequences: [] };
-  fake = await FakeCore.start(answer);
-  const init = { host: '127.0.0.1', port: fake.port, password: FAKE_PASSWORD };
-  const transport = new ExternalTransport({ clock: systemClock, log }, init);
+  folder = await mkdtemp(join(tmpdir(), 'muleplex-'));
+  const socketPath = join(folder, 'control.sock');
+  fake = await FakeCore.start(answer, socketPath);
+  const transport = new ExternalTransport({ clock: systemClock, log }, { socketPath });
   core = new ControlCore({ transport, clock: systemClock, log });
 });
 
 afterEach(async () => {
   await core.stop();
   await fake.stop();
+  await rm(folder, { recursive: true });
 });
 
 describe('a core over EC', () => {

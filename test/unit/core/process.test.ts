@@ -176,7 +176,7 @@ describe('the folder of a core', () => {
     const password = await coreFolder.ecPassword();
     assert.match(password, /^[0-9a-f]{32}$/);
     assert.equal(await coreFolder.ecPassword(), password);
-    await coreFolder.prepare({ port: 4712, password });
+    await coreFolder.prepare({ hasControlSocket: true, ecPort: 4712 });
     for (const [name, mode] of [
       ['', 0o700],
       ['Temp', 0o700],
@@ -195,7 +195,7 @@ describe('the folder of a core', () => {
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
     const coreFolder = new CoreFolder({ path: folder, address: '127.0.0.1', port: address.port });
-    await assert.rejects(coreFolder.prepare(undefined), {
+    await assert.rejects(coreFolder.prepare({ hasControlSocket: true }), {
       code: 'ERR_CORE_REFUSED',
       message: /is in use/,
     });
@@ -223,7 +223,6 @@ describe('a managed core', () => {
       folder: { path: join(folder, 'core'), address: '127.0.0.1', port: 0 },
       program,
       logPath: join(folder, 'core.log'),
-      ecPort: 0,
     });
   }
 

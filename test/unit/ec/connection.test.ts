@@ -19,8 +19,7 @@ let core: FakeCore;
 
 function init(change: Partial<EcConnectionInit> = {}): EcConnectionInit {
   return {
-    host: '127.0.0.1',
-    port: core.port,
+    address: core.address,
     password: FAKE_PASSWORD,
     clientName: 'test',
     clientVersion: '1',
@@ -51,9 +50,9 @@ describe('an EC login', () => {
   });
 
   it('fails with a code when nobody listens', async () => {
-    const { port } = core;
+    const { address } = core;
     await core.stop();
-    await rejectsWith('ERR_EC_CLOSED', EcConnection.open(init({ port })));
+    await rejectsWith('ERR_EC_CLOSED', EcConnection.open(init({ address })));
   });
 
   it('fails with a code when the core is silent, leaves, or talks nonsense', async () => {
