@@ -17,9 +17,10 @@ namespace muleplex {
 namespace {
 
 /// The order of this table is the order of FileOperationKind.
-constexpr const char* kOperationNames[] = {"makeFolder", "makeFile",     "hardLink", "symbolicLink",
-                                           "changeMode", "changeOwner",  "setTime",  "setAttribute",
-                                           "removeFile", "removeFolder", "rename",   "unshareFile"};
+constexpr const char* kOperationNames[] = {"makeFolder",   "makeFile",   "hardLink",
+                                           "symbolicLink", "changeMode", "changeOwner",
+                                           "setTime",      "setAttribute", "removeFile",
+                                           "removeFolder", "unshareFile"};
 
 FileOperationKind kindOf(const std::string& name) {
   size_t kind = 0;
@@ -57,7 +58,6 @@ FileOperation operationOf(const Napi::Object& object) {
       operation.mode = u32Of(object.Get("mode"));
       break;
     case FileOperationKind::kHardLink:
-    case FileOperationKind::kRename:
       operation.other = textOf(object.Get("from"));
       break;
     case FileOperationKind::kSymbolicLink:
@@ -88,8 +88,8 @@ std::unique_ptr<PathResolver> resolverFor(const std::string& root) {
 
 class FileBatchTask final : public Task {
  public:
-  FileBatchTask(std::string root, std::string otherRoot, const Napi::Array& operations)
-      : root_(std::move(root)), otherRoot_(std::move(otherRoot)), pin_(pin(operations)) {
+  FileBatchTask(std::string root, const Napi::Array& operations)
+      : root_(std::move(root)), pin_(pin(operations)) {
     operations_.reserve(operations.Length());
     for (uint32_t i = 0; i < operations.Length(); ++i) {
       const Napi::HandleScope scope(operations.Env());
@@ -98,7 +98,7 @@ class FileBatchTask final : public Task {
   }
   void run() override {
     const auto paths = resolverFor(root_);
-    const auto others = resolverFor(otherRoot_);
+    const auto others = resolverFor(root_);
     errors_ = runFileBatch(*paths, *others, operations_);
   }
   Napi::Value result(Napi::Env env) override {
@@ -111,17 +111,16 @@ class FileBatchTask final : public Task {
 
  private:
   std::string root_;
-  std::string otherRoot_;
   Pin pin_;
   std::vector<FileOperation> operations_;
   std::vector<int32_t> errors_;
 };
 
-/// runFileBatch(root | empty, root of `from` | empty, operations[]) => Promise<Int32Array>
+/// runFileBatch(root | empty, operations[]) => Promise<Int32Array>
 Napi::Value startFileBatch(const Napi::CallbackInfo& info) {
-  MULEPLEX_CHECK(info[2].IsArray());
-  return startTask(info.Env(), std::make_unique<FileBatchTask>(textOf(info[0]), textOf(info[1]),
-                                                               info[2].As<Napi::Array>()));
+  MULEPLEX_CHECK(info[1].IsArray());
+  return startTask(info.Env(),
+                   std::make_unique<FileBatchTask>(textOf(info[0]), info[1].As<Napi::Array>()));
 }
 
 }  // namespace

@@ -2,11 +2,20 @@
 #include "aich_tree.h"
 
 #include "check.h"
+#include "ed2k_layout.h"
+#include "lane_hash.h"
 
 namespace muleplex {
 namespace {
 
 size_t leftCount(size_t count, bool isLeft) { return (isLeft ? count + 1 : count) / 2; }
+
+std::vector<Sha1Digest> hashBlocks(const std::vector<const uint8_t*>& blocks, size_t size) {
+  static_assert(sizeof(Sha1Digest) == kSha1Size, "digests lie end to end");
+  std::vector<Sha1Digest> digests(blocks.size());
+  if (!blocks.empty()) sha1Lanes(blocks.data(), blocks.size(), size, digests.front().data());
+  return digests;
+}
 
 }  // namespace
 
@@ -16,6 +25,22 @@ void AichTree::endPart() {
   MULEPLEX_CHECK(!blocks_.empty());
   parts_.push_back({blockRoot(0, blocks_.size(), false), blockRoot(0, blocks_.size(), true)});
   blocks_.clear();
+}
+
+void AichTree::addParts(const uint8_t* const* parts, size_t count) {
+  constexpr size_t kWholeBlocks = kPartSize / kBlockSize;
+  std::vector<const uint8_t*> blocks, lastBlocks;
+  for (size_t part = 0; part < count; ++part) {
+    for (size_t i = 0; i < kWholeBlocks; ++i) blocks.push_back(parts[part] + i * kBlockSize);
+    lastBlocks.push_back(parts[part] + kWholeBlocks * kBlockSize);
+  }
+  const std::vector<Sha1Digest> digests = hashBlocks(blocks, kBlockSize);
+  const std::vector<Sha1Digest> lastDigests = hashBlocks(lastBlocks, kPartSize % kBlockSize);
+  for (size_t part = 0; part < count; ++part) {
+    for (size_t i = 0; i < kWholeBlocks; ++i) addBlock(digests[part * kWholeBlocks + i]);
+    addBlock(lastDigests[part]);
+    endPart();
+  }
 }
 
 Sha1Digest AichTree::finish() {

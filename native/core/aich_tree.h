@@ -5,6 +5,7 @@
 #ifndef MULEPLEX_CORE_AICH_TREE_H_
 #define MULEPLEX_CORE_AICH_TREE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,8 @@ class AichTree {
   void addBlock(const Sha1Digest& hash);
   /// Ends a part of at least one block.
   void endPart();
+  /// Whole parts, one after another; their blocks are hashed several at once.
+  void addParts(const uint8_t* const* parts, size_t count);
   /// Root over all parts, of which there is at least one; the object is then as new.
   Sha1Digest finish();
 

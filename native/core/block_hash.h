@@ -10,11 +10,30 @@
 
 namespace muleplex {
 
+inline constexpr size_t kHashBlockSize = 64;
+
+/// Writes what is left of a message of `size` bytes behind its whole blocks, and the padding, to
+/// `tail`; gives how many blocks that are, one or two.
+inline size_t padHashTail(uint8_t tail[2 * kHashBlockSize], const uint8_t* rest, uint64_t size,
+                          bool isBigEndianCount) {
+  const size_t restSize = size % kHashBlockSize;
+  const size_t blockCount = restSize + 1 + sizeof(uint64_t) <= kHashBlockSize ? 1 : 2;
+  std::memset(tail, 0, 2 * kHashBlockSize);
+  if (restSize > 0) std::memcpy(tail, rest, restSize);
+  tail[restSize] = 0x80;
+  uint8_t* count = tail + blockCount * kHashBlockSize - sizeof(uint64_t);
+  for (size_t i = 0; i < sizeof(uint64_t); ++i) {
+    const size_t shift = 8 * (isBigEndianCount ? sizeof(uint64_t) - 1 - i : i);
+    count[i] = static_cast<uint8_t>((size * 8) >> shift);
+  }
+  return blockCount;
+}
+
 /// Collects input into whole blocks for `Compressor::compress(const uint8_t*, size_t blockCount)`.
 template <typename Compressor, bool kBigEndianCount>
 class BlockBuffer {
  public:
-  static constexpr size_t kBlockSize = 64;
+  static constexpr size_t kBlockSize = kHashBlockSize;
 
   void update(Compressor& compressor, const uint8_t* data, size_t size) {
     totalSize_ += size;
@@ -37,16 +56,8 @@ class BlockBuffer {
 
   /// Compresses the padded last block or two and makes the buffer empty again.
   void finish(Compressor& compressor) {
-    uint8_t tail[2 * kBlockSize] = {};
-    if (heldSize_ > 0) std::memcpy(tail, held_, heldSize_);
-    tail[heldSize_] = 0x80;
-    const size_t blockCount = heldSize_ + 1 + sizeof(uint64_t) <= kBlockSize ? 1 : 2;
-    uint8_t* count = tail + blockCount * kBlockSize - sizeof(uint64_t);
-    const uint64_t bitCount = totalSize_ * 8;
-    for (size_t i = 0; i < sizeof(uint64_t); ++i) {
-      const size_t shift = 8 * (kBigEndianCount ? sizeof(uint64_t) - 1 - i : i);
-      count[i] = static_cast<uint8_t>(bitCount >> shift);
-    }
+    uint8_t tail[2 * kBlockSize];
+    const size_t blockCount = padHashTail(tail, held_, totalSize_, kBigEndianCount);
     compressor.compress(tail, blockCount);
     totalSize_ = 0;
     heldSize_ = 0;

@@ -112,9 +112,7 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
   const char* entry = name.c_str();
   int otherFolder = -1;
   std::string otherName;
-  const bool takesOther = operation.kind == FileOperationKind::kHardLink ||
-                          operation.kind == FileOperationKind::kRename;
-  if (takesOther) {
+  if (operation.kind == FileOperationKind::kHardLink) {
     error = others.resolve(operation.other, otherFolder, otherName);
     if (error != 0) return error;
   }
@@ -139,8 +137,6 @@ int runOne(PathResolver& paths, PathResolver& others, const FileOperation& opera
       return errorOf(unlinkat(folder, entry, 0));
     case FileOperationKind::kRemoveFolder:
       return errorOf(unlinkat(folder, entry, AT_REMOVEDIR));
-    case FileOperationKind::kRename:
-      return errorOf(renameat(otherFolder, otherName.c_str(), folder, entry));
     case FileOperationKind::kUnshareFile:
       return unshareFile(folder, name, operation.mode);
   }
@@ -212,8 +208,7 @@ std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
     } catch (const Failure& failure) {
       errors.push_back(failure.systemError());
     }
-    if (operation.kind == FileOperationKind::kRename ||
-        operation.kind == FileOperationKind::kRemoveFolder) {
+    if (operation.kind == FileOperationKind::kRemoveFolder) {
       paths.forget();
       others.forget();
     }

@@ -25,7 +25,6 @@ enum class FileOperationKind : uint8_t {
   kSetAttribute,  ///< path, name, value: extended attribute
   kRemoveFile,    ///< path
   kRemoveFolder,  ///< path; must be empty
-  kRename,        ///< path = new name, other = old name
   kUnshareFile,   ///< path, mode: a copy takes the place of the link; shares extents if possible
 };
 
@@ -64,7 +63,7 @@ class PathResolver {
   /// root, ENOTDIR or ELOOP where a folder on the way is none.
   int resolve(const std::string& path, int& folder, std::string& name);
 
-  /// To be called after folders were moved or removed: their paths may name others now.
+  /// To be called after folders were removed: their paths may name others now.
   void forget();
 
  private:
@@ -76,7 +75,7 @@ class PathResolver {
 };
 
 /// Does the operations in order; each fails on its own. Gives an errno value, or 0, for each.
-/// `others` resolves the existing entry of kHardLink and kRename.
+/// `others` resolves the existing entry of kHardLink, beneath the same root.
 std::vector<int32_t> runFileBatch(PathResolver& paths, PathResolver& others,
                                   const std::vector<FileOperation>& operations);
 

@@ -11,19 +11,11 @@
 namespace muleplex {
 namespace {
 
-constexpr size_t kWholeBlocks = kPartSize / kBlockSize;
-constexpr size_t kLastBlockSize = kPartSize % kBlockSize;
 constexpr size_t kHeldSizeMax = kHeldPartsMax * kPartSize;
 
 uint8_t* grow(std::vector<uint8_t>& bytes, size_t size) {
   bytes.resize(bytes.size() + size);
   return bytes.data() + bytes.size() - size;
-}
-
-Sha1Digest digestAt(const uint8_t* digests, size_t index) {
-  Sha1Digest digest;
-  std::copy_n(digests + index * kSha1Size, kSha1Size, digest.begin());
-  return digest;
 }
 
 }  // namespace
@@ -40,60 +32,30 @@ void FileHasher::update(const uint8_t* data, size_t size) {
   }
 }
 
-const uint8_t* FileHasher::held(size_t part, size_t block) {
-  return buffer_.data() + part * kPartSize + block * kBlockSize;
-}
-
 /// Hashes the whole parts that are held, then what is left.
 void FileHasher::hashHeld() {
   const size_t partCount = heldSize_ / kPartSize;
   const uint8_t* parts[kHeldPartsMax];
-  for (size_t part = 0; part < partCount; ++part) parts[part] = held(part);
+  for (size_t part = 0; part < partCount; ++part) parts[part] = buffer_.data() + part * kPartSize;
   md4Lanes(parts, partCount, kPartSize, grow(hashes_.partHashes, partCount * kMd4Size));
   sha256Lanes(parts, partCount, kPartSize, grow(hashes_.sha256, partCount * kSha256Size));
-  hashBlocks(partCount);
+  aichTree_.addParts(parts, partCount);
   if (heldSize_ % kPartSize != 0) hashLast();
   heldSize_ = 0;
-}
-
-void FileHasher::hashBlocks(size_t partCount) {
-  std::vector<const uint8_t*> blocks, lastBlocks;
-  for (size_t part = 0; part < partCount; ++part) {
-    for (size_t block = 0; block < kWholeBlocks; ++block) blocks.push_back(held(part, block));
-    lastBlocks.push_back(held(part, kWholeBlocks));
-  }
-  std::vector<uint8_t> digests(blocks.size() * kSha1Size);
-  std::vector<uint8_t> lastDigests(lastBlocks.size() * kSha1Size);
-  sha1Lanes(blocks.data(), blocks.size(), kBlockSize, digests.data());
-  sha1Lanes(lastBlocks.data(), lastBlocks.size(), kLastBlockSize, lastDigests.data());
-  for (size_t part = 0; part < partCount; ++part) {
-    for (size_t block = 0; block < kWholeBlocks; ++block) {
-      aichTree_.addBlock(digestAt(digests.data(), part * kWholeBlocks + block));
-    }
-    aichTree_.addBlock(digestAt(lastDigests.data(), part));
-    aichTree_.endPart();
-  }
 }
 
 /// The part that is not whole, which only the last of a file is.
 void FileHasher::hashLast() {
   const size_t size = heldSize_ % kPartSize;
-  const uint8_t* data = held(heldSize_ / kPartSize);
+  const uint8_t* data = buffer_.data() + heldSize_ - size;
   PartHasher hasher;
   hasher.update(data, size);
   const PartHashes hashes = hasher.finish();
   std::copy(hashes.md4.begin(), hashes.md4.end(), grow(hashes_.partHashes, kMd4Size));
   std::copy(hashes.sha256.begin(), hashes.sha256.end(), grow(hashes_.sha256, kSha256Size));
-  std::vector<const uint8_t*> blocks;
-  for (size_t start = 0; start + kBlockSize <= size; start += kBlockSize) {
-    blocks.push_back(data + start);
-  }
-  std::vector<uint8_t> digests(blocks.size() * kSha1Size);
-  sha1Lanes(blocks.data(), blocks.size(), kBlockSize, digests.data());
-  for (size_t i = 0; i < blocks.size(); ++i) aichTree_.addBlock(digestAt(digests.data(), i));
-  if (size % kBlockSize != 0) {
-    Sha1 sha1;
-    sha1.update(data + blocks.size() * kBlockSize, size % kBlockSize);
+  Sha1 sha1;
+  for (size_t start = 0; start < size; start += kBlockSize) {
+    sha1.update(data + start, std::min<size_t>(kBlockSize, size - start));
     aichTree_.addBlock(sha1.finish());
   }
   aichTree_.endPart();

@@ -41,9 +41,7 @@ class FileHasher {
 
  private:
   void hashHeld();
-  void hashBlocks(size_t partCount);
   void hashLast();
-  const uint8_t* held(size_t part, size_t block = 0);
 
   HugeBuffer buffer_{kHeldPartsMax * kPartSize};
   size_t heldSize_ = 0;

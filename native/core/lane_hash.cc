@@ -2,8 +2,8 @@
 #include "lane_hash.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "block_hash.h"
 #include "cpu_level.h"
 #include "crypto.h"
 #include "lane_compress.h"
@@ -14,7 +14,6 @@
 namespace muleplex {
 namespace {
 
-constexpr size_t kBlockSize = 64;
 constexpr size_t kWordsMax = 8;
 
 const LaneKernels& kernels() {
@@ -38,22 +37,6 @@ void storeWord(uint8_t* out, uint32_t word, bool isBigEndian) {
   }
 }
 
-/// The last bytes with padding and bit count; gives how many blocks they are.
-size_t padTail(uint8_t tail[2 * kBlockSize], const uint8_t* message, size_t size,
-               bool isBigEndian) {
-  const size_t rest = size % kBlockSize;
-  const size_t blockCount = rest + 1 + sizeof(uint64_t) <= kBlockSize ? 1 : 2;
-  std::memset(tail, 0, 2 * kBlockSize);
-  if (rest > 0) std::memcpy(tail, message + size - rest, rest);
-  tail[rest] = 0x80;
-  uint8_t* count = tail + blockCount * kBlockSize - sizeof(uint64_t);
-  const uint64_t bits = uint64_t{size} * 8;
-  const uint32_t low = static_cast<uint32_t>(bits), high = static_cast<uint32_t>(bits >> 32);
-  storeWord(count, isBigEndian ? high : low, isBigEndian);
-  storeWord(count + 4, isBigEndian ? low : high, isBigEndian);
-  return blockCount;
-}
-
 /// At most as many messages as the kernel has lanes; the lanes left over repeat the first.
 void hashGroup(const LaneCompress& kernel, const Shape& shape, const uint8_t* const* messages,
                size_t count, size_t size, uint8_t* digests) {
@@ -63,11 +46,13 @@ void hashGroup(const LaneCompress& kernel, const Shape& shape, const uint8_t* co
     data[m] = messages[m < count ? m : 0];
     for (size_t w = 0; w < shape.words; ++w) state[w * kernel.lanes + m] = shape.initial[w];
   }
-  kernel.compress(state, data, size / kBlockSize);
-  uint8_t tails[kLanesMax][2 * kBlockSize];
+  const size_t wholeBlocks = size / kHashBlockSize;
+  kernel.compress(state, data, wholeBlocks);
+  uint8_t tails[kLanesMax][2 * kHashBlockSize];
   size_t blockCount = 0;
   for (size_t m = 0; m < kernel.lanes; ++m) {
-    blockCount = padTail(tails[m], data[m], size, shape.isBigEndian);
+    const uint8_t* rest = data[m] + wholeBlocks * kHashBlockSize;
+    blockCount = padHashTail(tails[m], rest, size, shape.isBigEndian);
     data[m] = tails[m];
   }
   kernel.compress(state, data, blockCount);
@@ -95,6 +80,7 @@ void hashAll(const LaneCompress& kernel, const Shape& shape, const uint8_t* cons
   }
 }
 
+/// MD4 begins with the first four of these.
 constexpr uint32_t kSha1Initial[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u,
                                       0xc3d2e1f0u};
 

@@ -43,36 +43,6 @@ void measure(const char* name, size_t size, Kernel kernel) {
   std::printf("%s %.3f\n", name, best);
 }
 
-Sha1Digest digestAt(const std::vector<uint8_t>& digests, size_t index) {
-  Sha1Digest digest;
-  std::copy_n(digests.begin() + static_cast<std::ptrdiff_t>(index * kSha1Size), kSha1Size,
-              digest.begin());
-  return digest;
-}
-
-/// The AICH root of all parts: blocks of the same length at once, then the tree.
-void hashAich(const uint8_t* data) {
-  constexpr size_t kBlocks = kPartSize / kBlockSize;
-  std::vector<const uint8_t*> blocks, lastBlocks;
-  for (size_t part = 0; part < kPartCount; ++part) {
-    const uint8_t* start = data + part * kPartSize;
-    for (size_t block = 0; block < kBlocks; ++block) blocks.push_back(start + block * kBlockSize);
-    lastBlocks.push_back(start + kBlocks * kBlockSize);
-  }
-  std::vector<uint8_t> digests(blocks.size() * kSha1Size), last(lastBlocks.size() * kSha1Size);
-  sha1Lanes(blocks.data(), blocks.size(), kBlockSize, digests.data());
-  sha1Lanes(lastBlocks.data(), lastBlocks.size(), kPartSize % kBlockSize, last.data());
-  AichTree tree;
-  for (size_t part = 0; part < kPartCount; ++part) {
-    for (size_t block = 0; block < kBlocks; ++block) {
-      tree.addBlock(digestAt(digests, part * kBlocks + block));
-    }
-    tree.addBlock(digestAt(last, part));
-    tree.endPart();
-  }
-  tree.finish();
-}
-
 void measureHashes(uint8_t* data) {
   std::vector<const uint8_t*> parts;
   for (size_t part = 0; part < kPartCount; ++part) parts.push_back(data + part * kPartSize);
@@ -80,7 +50,11 @@ void measureHashes(uint8_t* data) {
   measure("md4-many", kDataSize,
           [&] { md4Lanes(parts.data(), kPartCount, kPartSize, digests.data()); });
   measure("md4-one", kPartSize, [&] { md4(data, kPartSize, digests.data()); });
-  measure("aich", kDataSize, [&] { hashAich(data); });
+  measure("aich", kDataSize, [&] {
+    AichTree tree;
+    tree.addParts(parts.data(), kPartCount);
+    tree.finish();
+  });
   measure("sha256-many", kDataSize,
           [&] { sha256Lanes(parts.data(), kPartCount, kPartSize, digests.data()); });
   measure("sha256-one", kPartSize, [&] { sha256(data, kPartSize, digests.data()); });

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <queue>
@@ -12,7 +11,8 @@
 #include <utility>
 
 #include "ed2k_layout.h"
-#include "request_window.h"
+#include "flow_shares.h"
+#include "swarm_model.h"
 #include "swarm_scheduler.h"
 
 namespace muleplex::test {
@@ -27,76 +27,6 @@ constexpr double kRescan = 0.25, kSample = 0.2, kTrial = 2, kStalled = 1;
 /// A request packet names so many blocks.
 constexpr size_t kBlocksPerRequest = 3;
 constexpr size_t kRepeatsMax = 8;
-
-struct Part {
-  std::vector<uint8_t> blocks;  // 0 missing, n + 1 requested n times, kHere
-  uint32_t here = 0, untouched = 0;
-  std::vector<uint32_t> requestedOf;  // by source
-  uint32_t requested = 0;
-  uint32_t bytesHere = 0;
-};
-constexpr uint8_t kHere = 255;
-
-struct File {
-  uint64_t size = 0, seed = 0;
-  std::vector<Part> parts;
-  PartSet verified, begun;
-  uint32_t verifiedCount = 0;
-};
-
-struct Request {
-  size_t file;
-  uint32_t part, block, size;
-  double askedAt;
-  double arrivesAt;
-  double left;
-  bool started = false;
-};
-
-/// What one site knows of another one's file.
-struct Known {
-  PartSet has, begun;
-  uint32_t count = 0;
-  double newsAt = 0;
-  bool told = false;
-};
-
-/// A site as a source of another one.
-struct Link {
-  bool connected = false;
-  uint64_t epoch = 0;
-  double cutSince = -1, mendedAt = 0;
-  std::vector<Known> known;
-  std::deque<Request> queue;
-  RequestWindow window;
-  bool hasCurrent = false;
-  SwarmChoice current;
-  bool exhausted = false;
-  double started = 0, lastPayload = 0, lastScan = -1;
-  uint64_t lastChange = 0;
-  double bytes = 0, sampledBytes = 0, rate = 0, rateBusy = 0;
-  uint64_t backlog = 0;
-  double weight = 1;
-  double speed = 0;
-};
-
-struct Site {
-  SimulatedSite config;
-  uint64_t identity = 0;
-  std::vector<File> files;
-  std::vector<Link> links;
-  uint64_t change = 1;
-  double best = 0, rate = 0;
-  double sent = 0;
-  double doneAt = -1;
-  size_t filesDone = 0;
-};
-
-uint32_t blockSizeOf(const File& file, uint32_t part, uint32_t block) {
-  const uint64_t start = part * kPartSize + block * kBlockSize;
-  const uint64_t partEnd = std::min(file.size, (part + 1) * kPartSize);
-  return static_cast<uint32_t>(std::min(kBlockSize, partEnd - start));
-}
 
 class Simulation;
 
@@ -117,7 +47,9 @@ class View final : public SwarmView {
 class Simulation {
  public:
   explicit Simulation(const SimulatedSwarm& swarm) : swarm_(swarm), random_(swarm.seed) {
-    for (const SimulatedSite& config : swarm.sites) addSite(config);
+    for (const SimulatedSite& config : swarm.sites) {
+      sites_.push_back(makeSite(config, swarm, random_()));
+    }
   }
 
   SimulatedOutcome run() {
@@ -184,7 +116,7 @@ class Simulation {
       const Part& part = file.parts[i];
       SwarmPart& view = out.parts[i];
       if (part.here == part.blocks.size()) continue;
-      view.missing = partSize(file, i) - part.bytesHere;
+      view.missing = partSizeOf(file, i) - part.bytesHere;
       view.begun = part.here > 0;
       view.open = part.untouched > 0;
       view.busy = part.requested > part.requestedOf[asked];
@@ -208,45 +140,6 @@ class Simulation {
       return std::tie(other.at, other.order) < std::tie(at, order);
     }
   };
-
-  static uint32_t partSize(const File& file, size_t part) {
-    return static_cast<uint32_t>(std::min(kPartSize, file.size - part * kPartSize));
-  }
-
-  void addSite(const SimulatedSite& config) {
-    Site site;
-    site.config = config;
-    site.identity = random_();
-    site.links.resize(swarm_.sites.size());
-    for (size_t f = 0; f < swarm_.fileSizes.size(); ++f) {
-      File file;
-      file.size = swarm_.fileSizes[f];
-      file.seed = 0x1234567 * (f + 1) + swarm_.seed;
-      const size_t count = (file.size + kPartSize - 1) / kPartSize;
-      file.verified.assign(count, config.isComplete);
-      file.begun.assign(count, false);
-      file.verifiedCount = config.isComplete ? count : 0;
-      file.parts.resize(count);
-      for (size_t i = 0; i < count; ++i) {
-        Part& part = file.parts[i];
-        part.blocks.assign((partSize(file, i) + kBlockSize - 1) / kBlockSize,
-                           config.isComplete ? kHere : 0);
-        part.here = config.isComplete ? part.blocks.size() : 0;
-        part.untouched = config.isComplete ? 0 : part.blocks.size();
-        part.bytesHere = config.isComplete ? partSize(file, i) : 0;
-        part.requestedOf.assign(swarm_.sites.size(), 0);
-      }
-      for (Link& link : site.links) {
-        Known known;
-        known.has.assign(count, false);
-        known.begun.assign(count, false);
-        link.known.push_back(known);
-      }
-      site.files.push_back(std::move(file));
-    }
-    site.filesDone = config.isComplete ? site.files.size() : 0;
-    sites_.push_back(std::move(site));
-  }
 
   bool isPresent(size_t i) const {
     const SimulatedSite& config = sites_[i].config;
@@ -477,56 +370,23 @@ class Simulation {
   }
 
   void transfer() {
-    struct Flow {
-      size_t to, from;
-      Link* link;
-      bool fixed;
-    };
-    std::vector<Flow> flows;
     if (tick_ % static_cast<uint64_t>(1 / kTick) == 0) redrawWeights();
+    std::vector<Flow> flows;
     for (size_t i = 0; i < sites_.size(); ++i) {
       for (size_t j = 0; j < sites_.size(); ++j) {
         if (i == j) continue;
-        Link& link = sites_[i].links[j];
-        link.speed = 0;
+        const Link& link = sites_[i].links[j];
         if (!link.connected || link.queue.empty() || isCut(i, j)) continue;
-        if (link.queue.front().arrivesAt > now_) continue;
-        flows.push_back({i, j, &link, false});
+        if (link.queue.front().arrivesAt <= now_) flows.push_back({j, i, link.weight});
       }
     }
-    // Weighted max-min fairness, by filling up the tightest link first.
-    const size_t count = sites_.size();
-    std::vector<double> room(2 * count), weight(2 * count);
-    for (size_t i = 0; i < count; ++i) {
-      room[i] = sites_[i].config.up;
-      room[count + i] = sites_[i].config.down;
+    std::vector<double> up, down;
+    for (const Site& site : sites_) {
+      up.push_back(site.config.up);
+      down.push_back(site.config.down);
     }
-    for (const Flow& flow : flows) {
-      weight[flow.from] += flow.link->weight;
-      weight[count + flow.to] += flow.link->weight;
-    }
-    for (size_t left = flows.size(); left > 0;) {
-      size_t tightest = 0;
-      double least = std::numeric_limits<double>::infinity();
-      for (size_t r = 0; r < room.size(); ++r) {
-        if (weight[r] > 1e-9 && room[r] / weight[r] < least) {
-          least = room[r] / weight[r];
-          tightest = r;
-        }
-      }
-      for (Flow& flow : flows) {
-        if (flow.fixed || (flow.from != tightest && count + flow.to != tightest)) continue;
-        flow.fixed = true;
-        --left;
-        flow.link->speed = std::max(0.0, least) * flow.link->weight;
-        room[flow.from] -= flow.link->speed;
-        room[count + flow.to] -= flow.link->speed;
-        weight[flow.from] -= flow.link->weight;
-        weight[count + flow.to] -= flow.link->weight;
-      }
-      weight[tightest] = 0;
-    }
-    for (const Flow& flow : flows) advance(flow.to, flow.from);
+    shareRates(flows, up, down);
+    for (const Flow& flow : flows) advance(flow);
   }
 
   void redrawWeights() {
@@ -536,9 +396,9 @@ class Simulation {
     }
   }
 
-  void advance(size_t to, size_t from) {
-    Link& link = sites_[to].links[from];
-    double budget = link.speed * kTick;
+  void advance(const Flow& flow) {
+    Link& link = sites_[flow.to].links[flow.from];
+    double budget = flow.rate * kTick;
     while (budget > 0 && !link.queue.empty() && link.queue.front().arrivesAt <= now_) {
       Request& request = link.queue.front();
       const double bytes = std::min(budget, request.left);
@@ -551,12 +411,12 @@ class Simulation {
       request.left -= bytes;
       link.bytes += bytes;
       link.lastPayload = now_;
-      sites_[from].sent += bytes;
+      sites_[flow.from].sent += bytes;
       link.window.dataReceived(static_cast<uint32_t>(bytes), static_cast<uint32_t>(now_ * 1000));
       if (request.left > 0.5) continue;
       const Request done = request;
       link.queue.pop_front();
-      received(to, from, done);
+      received(flow.to, flow.from, done);
     }
   }
 

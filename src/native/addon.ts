@@ -155,7 +155,7 @@ export interface NativeAddon {
     pieces: readonly object[],
   ): Promise<{ data: Buffer; pieces: NativePiece[] }>;
   readAndName(idKey: Buffer, pieces: readonly object[]): Promise<{ pieces: NativePiece[] }>;
-  runFileBatch(root: Buffer, fromRoot: Buffer, operations: readonly object[]): Promise<Int32Array>;
+  runFileBatch(root: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;
   syncFileSystem(path: Buffer): Promise<void>;

@@ -25,8 +25,8 @@ export type FileOperation =
       /** Where the file ends, if after the last piece: the rest is a hole. */
       readonly size?: number | undefined;
     }
-  /** `path` is the new name, `from` the existing entry, in the batch's fromRoot. */
-  | { readonly operation: 'hardLink' | 'rename'; readonly path: Buffer; readonly from: Buffer }
+  /** `path` is the new name, `from` the existing entry. */
+  | { readonly operation: 'hardLink'; readonly path: Buffer; readonly from: Buffer }
   /** A copy of the file, sharing its content on disk where the file system can, takes its place. */
   | { readonly operation: 'unshareFile'; readonly path: Buffer; readonly mode: number }
   | { readonly operation: 'symbolicLink'; readonly path: Buffer; readonly target: Buffer }
@@ -52,12 +52,6 @@ export type FileOperation =
       readonly value: Buffer;
     }
   | { readonly operation: 'removeFile' | 'removeFolder'; readonly path: Buffer };
-
-export interface BatchRoots {
-  readonly root?: Buffer | undefined;
-  /** Of the paths called `from`; the root when it is not given. */
-  readonly fromRoot?: Buffer | undefined;
-}
 
 const MODE_MAX = 0o7777;
 const ID_MAX = 0xffffffff;
@@ -85,7 +79,6 @@ function checkOperation(operation: FileOperation): void {
       checkInteger('mode', operation.mode, 0, MODE_MAX);
       return;
     case 'hardLink':
-    case 'rename':
       checkPath('from', operation.from);
       return;
     case 'symbolicLink':
@@ -120,18 +113,17 @@ function ownCopy(operation: FileOperation): FileOperation {
 /**
  * Does the operations in order, each whether or not those before it failed. Gives an errno value,
  * or 0, for each (errnoName() names it): EINVAL for a path that would leave the root, ENOTDIR or
- * ELOOP for a parent that is no folder. Rejects with node:fs errors when a root cannot be opened.
+ * ELOOP for a parent that is no folder. Rejects with node:fs errors when the root cannot be opened.
  */
 export async function runFileBatch(
   operations: readonly FileOperation[],
-  { root, fromRoot = root }: BatchRoots = {},
+  { root }: { readonly root?: Buffer | undefined } = {},
 ): Promise<Int32Array> {
   if (root !== undefined) checkPath('root', root);
-  if (fromRoot !== undefined) checkPath('fromRoot', fromRoot);
   checkInteger('number of operations', operations.length, 0, NATIVE_BATCH_ITEMS_MAX);
   for (const operation of operations) checkOperation(operation);
   const own = operations.map(ownCopy);
-  return settled(nativeAddon().runFileBatch(root ?? NO_ROOT, fromRoot ?? NO_ROOT, own));
+  return settled(nativeAddon().runFileBatch(root ?? NO_ROOT, own));
 }
 
 /**

@@ -55,6 +55,7 @@ export async function linkTree(
     signal?.throwIfAborted();
     const paths = waiting.splice(-LINKED_FOLDERS_PER_CALL);
     const linked = await settled(nativeAddon().linkFolders(root, from, to, paths));
-    waiting.push(...paths.slice(linked.folderCount), ...linked.folders);
+    // One folder may have more of them than a call takes arguments.
+    for (const path of [...paths.slice(linked.folderCount), ...linked.folders]) waiting.push(path);
   }
 }

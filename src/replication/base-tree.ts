@@ -37,8 +37,8 @@ export class BaseTree {
     const found = this.#found.takeAt(wanted.path);
     if (found === undefined) return { match: 'none', obsolete: obsolete.reverse() };
     const match = await this.#match(wanted, found);
-    if (match === 'none') obsolete.push(found, ...this.#found.takeBelow(found.path));
-    return { match, obsolete: obsolete.reverse() };
+    const replaced = match === 'none' ? [found, ...this.#found.takeBelow(found.path)] : [];
+    return { match, obsolete: obsolete.concat(replaced).reverse() };
   }
 
   /** What is there behind the last entry of the new recipe. */

@@ -46,7 +46,8 @@ export class Follower {
     };
     this.#init = init;
     this.#folder = new ReplicaFolder({ path: init.row.folder });
-    this.#upkeep = new ReplicaUpkeep({ folder: this.#folder, logger: this.#components.logger });
+    const { logger } = this.#components;
+    this.#upkeep = new ReplicaUpkeep({ folder: this.#folder, logger }, this.#stopped.signal);
   }
 
   start(): void {
@@ -55,8 +56,8 @@ export class Follower {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#upkeep.stop();
     await this.#worker;
+    await this.#upkeep.stop();
   }
 
   /** Something changed: a manifest came, a key, a peer. */

@@ -18,11 +18,17 @@ interface Work {
 export class ReplicaUpkeep {
   readonly #folder: ReplicaFolder;
   readonly #logger: Logger;
+  readonly #stopped: AbortSignal;
   #work: Work | undefined;
 
-  constructor(components: { readonly folder: ReplicaFolder; readonly logger: Logger }) {
+  /** Nothing begins or goes on once the signal is given. */
+  constructor(
+    components: { readonly folder: ReplicaFolder; readonly logger: Logger },
+    stopped: AbortSignal,
+  ) {
     this.#folder = components.folder;
     this.#logger = components.logger;
+    this.#stopped = stopped;
   }
 
   /** Begins, unless it has for this snapshot; `old` are the trees to be removed. */
@@ -30,7 +36,7 @@ export class ReplicaUpkeep {
     if (this.#work?.visible === visible) return;
     const before = this.stop();
     const stop = new AbortController();
-    const { signal } = stop;
+    const signal = AbortSignal.any([stop.signal, this.#stopped]);
     const spare = this.#attempt(signal, 'spare tree not made', async () => {
       await before;
       await this.#folder.makeSpare(visible, signal);

@@ -175,8 +175,10 @@ test('an entry becomes one of any other kind', async (t) => {
     await mkdir(join(at.source, folder));
     for (const kinds of pairs) await makeKind(pathOf(folder, kinds), kinds.before, target);
   }
-  await chmod(join(at.source, 'readonly'), 0o500);
+  const readonly = join(at.source, 'readonly');
+  await chmod(readonly, 0o500);
   await replicate(at);
+  await chmod(readonly, 0o700);
   // One folder stays as it was, in one all change, in one those that are not of one kind.
   for (const kinds of pairs) {
     for (const folder of kinds.before === kinds.after ? ['both'] : ['readonly', 'both']) {
@@ -184,7 +186,9 @@ test('an entry becomes one of any other kind', async (t) => {
       await makeKind(pathOf(folder, kinds), kinds.after, target);
     }
   }
+  await chmod(readonly, 0o500);
   await replicate(at);
+  await chmod(readonly, 0o700);
   await rm(join(at.source, 'both'), { recursive: true });
   await chmod(join(at.source, 'kept'), 0o711);
   await chmod(target, 0o711);
