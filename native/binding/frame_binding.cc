@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "piece_reader.h"
 #include "promise_worker.h"
+#include "similarity.h"
 
 namespace muleplex {
 namespace {
@@ -21,6 +22,13 @@ std::optional<SecretKey> optionalKeyOf(const Napi::Value& value) {
   return keyOf(value);
 }
 
+/// The buffers of an array, whose memory the caller must keep.
+std::vector<ByteSpan> spansOf(const Napi::Value& array) {
+  std::vector<ByteSpan> spans;
+  for (const ByteView view : bytesOfEach(array)) spans.emplace_back(view.data, view.size);
+  return spans;
+}
+
 class EncodeTask final : public Task {
  public:
   explicit EncodeTask(const Napi::CallbackInfo& info)
@@ -28,27 +36,36 @@ class EncodeTask final : public Task {
         sivKey_(keyOf(info[1])),
         keyEpoch_(u32Of(info[2])),
         level_(static_cast<int>(integerOf(info[3]))),
-        chunks_(bytesOfEach(info[4])),
-        pin_(pin(info[4])) {}
+        chunkPin_(pin(info[4])),
+        basePin_(pin(info[5])),
+        baseIdPin_(pin(info[6])) {
+    group_.chunks = spansOf(info[4]);
+    group_.bases = spansOf(info[5]);
+    const ByteView baseIds = bytesOf(info[6]);
+    MULEPLEX_CHECK(baseIds.size == group_.bases.size() * kBaseIdSize);
+    MULEPLEX_CHECK(group_.bases.size() <= kBaseCountMax);
+    group_.baseIds = baseIds.data;
+  }
 
   void run() override {
     FrameEncoder encoder(encKey_, sivKey_, keyEpoch_, level_);
-    // No payload is longer than its chunk.
-    size_t sizeMax = 0;
-    for (const ByteView chunk : chunks_) sizeMax += chunk.size + kFrameOverhead;
-    frames_.reserve(sizeMax);
-    for (const ByteView chunk : chunks_) {
-      const size_t start = frames_.size();
-      codecs_.push_back(static_cast<uint32_t>(encoder.encode(chunk.data, chunk.size, frames_)));
-      lengths_.push_back(static_cast<uint32_t>(frames_.size() - start));
-    }
+    encoder.encode(group_, bytes_, frames_);
   }
 
   Napi::Value result(Napi::Env env) override {
+    std::vector<uint32_t> lengths, codecs, chunkCounts, chunks;
+    for (const EncodedFrame& frame : frames_) {
+      lengths.push_back(frame.length);
+      codecs.push_back(static_cast<uint32_t>(frame.codec));
+      chunkCounts.push_back(static_cast<uint32_t>(frame.chunks.size()));
+      chunks.insert(chunks.end(), frame.chunks.begin(), frame.chunks.end());
+    }
     Napi::Object object = Napi::Object::New(env);
-    object.Set("frames", toBuffer(env, std::move(frames_)));
-    object.Set("lengths", toUint32Array(env, lengths_));
-    object.Set("codecs", toUint32Array(env, codecs_));
+    object.Set("frames", toBuffer(env, std::move(bytes_)));
+    object.Set("lengths", toUint32Array(env, lengths));
+    object.Set("codecs", toUint32Array(env, codecs));
+    object.Set("chunkCounts", toUint32Array(env, chunkCounts));
+    object.Set("chunks", toUint32Array(env, chunks));
     return object;
   }
 
@@ -57,11 +74,33 @@ class EncodeTask final : public Task {
   SecretKey sivKey_;
   uint32_t keyEpoch_;
   int level_;
+  Pin chunkPin_;
+  Pin basePin_;
+  Pin baseIdPin_;
+  ChunkGroup group_;
+  std::vector<uint8_t> bytes_;
+  std::vector<EncodedFrame> frames_;
+};
+
+class FeatureTask final : public Task {
+ public:
+  explicit FeatureTask(const Napi::CallbackInfo& info)
+      : chunks_(bytesOfEach(info[0])), pin_(pin(info[0])) {}
+
+  void run() override {
+    features_.reserve(chunks_.size() * kSuperFeatureCount);
+    for (const ByteView chunk : chunks_) {
+      const SuperFeatures features = superFeatures(chunk.data, chunk.size);
+      features_.insert(features_.end(), features.begin(), features.end());
+    }
+  }
+
+  Napi::Value result(Napi::Env env) override { return toUint32Array(env, features_); }
+
+ private:
   std::vector<ByteView> chunks_;
   Pin pin_;
-  std::vector<uint8_t> frames_;
-  std::vector<uint32_t> lengths_;
-  std::vector<uint32_t> codecs_;
+  std::vector<uint32_t> features_;
 };
 
 struct DecodeItem {
@@ -71,6 +110,8 @@ struct DecodeItem {
   uint64_t offset = 0;
   size_t length = 0;
   FrameHeader header;
+  /// The chunks that header.baseIds names.
+  std::vector<ByteSpan> bases;
   /// 32 bytes for each of the lengths, which add up to the raw length; none to check without K_id.
   ByteView ids;
   std::vector<uint32_t> chunkLengths;
@@ -102,7 +143,7 @@ class DecodeTask final : public Task {
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
       const ByteView frame = item.path.empty() ? item.frame : readFrame(item, i);
-      decoder.decode(item.header, frame.data, frame.size, raw, i);
+      decoder.decode(item.header, item.bases, {frame.data, frame.size}, raw, i);
       if (namer) checkIds(*namer, item, raw, i);
       raw += item.header.rawLength;
     }
@@ -153,6 +194,9 @@ class DecodeTask final : public Task {
     const ByteView baseIds = bytesOf(object.Get("baseIds"));
     item.header.baseIds = baseIds.data;
     item.header.baseCount = baseIds.size / kBaseIdSize;
+    item.bases = spansOf(object.Get("bases"));
+    MULEPLEX_CHECK(item.bases.size() == item.header.baseCount);
+    MULEPLEX_CHECK(item.header.baseCount <= kBaseCountMax);
     if (idKey_) {
       item.ids = bytesOf(object.Get("ids"));
       item.chunkLengths = u32sOf(object.Get("chunkLengths"));
@@ -175,17 +219,23 @@ class DecodeTask final : public Task {
   std::vector<uint8_t> raw_;
 };
 
-/// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[]) => Promise<{frames, lengths, codecs}>:
-/// all frames end to end in one buffer.
+/// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[], bases[], baseIds) => Promise<{frames,
+/// lengths, codecs, chunkCounts, chunks}>: the frames of one group end to end in one buffer, and
+/// the indices of the chunks in the order in which the frames hold them.
 Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<EncodeTask>(info));
 }
 
 /// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[]) => Promise<Buffer>: all
 /// chunks end to end; items are {frame | path, offset, length; codec,
-/// keyEpoch, rawLength, baseIds, ids, chunkLengths}.
+/// keyEpoch, rawLength, baseIds, bases[], ids, chunkLengths}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));
+}
+
+/// superFeatures(chunks[]) => Promise<Uint32Array>: four for each chunk.
+Napi::Value superFeaturesOf(const Napi::CallbackInfo& info) {
+  return startTask(info.Env(), std::make_unique<FeatureTask>(info));
 }
 
 }  // namespace
@@ -193,6 +243,7 @@ Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
 void initFrame(Napi::Env env, Napi::Object exports) {
   exports.Set("encodeFrames", Napi::Function::New<encodeFrames>(env, "encodeFrames"));
   exports.Set("decodeFrames", Napi::Function::New<decodeFrames>(env, "decodeFrames"));
+  exports.Set("superFeatures", Napi::Function::New<superFeaturesOf>(env, "superFeatures"));
 }
 
 }  // namespace muleplex

@@ -2,9 +2,13 @@
 #include "frame.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "check.h"
 #include "failure.h"
@@ -16,6 +20,18 @@ constexpr std::string_view kDomain{"muleplex frame\0", 15};
 constexpr std::string_view kKeyLabel = "frame";
 constexpr uint8_t kFormat = 1;
 constexpr uint8_t kCipherAes256Gcm = 1;
+constexpr int kProbeLevel = -1;
+/// A delta is tried at the first level, and at the second when it is more than a part of the raw
+/// bytes. When it is more than a larger part, it must be better than no delta.
+constexpr int kDeltaLevel = 3;
+constexpr int kDeltaLevelHigh = 9;
+constexpr size_t kDeltaGainHigh = 20;
+constexpr size_t kDeltaGainLow = 4;
+/// The least that zstd takes.
+constexpr int kWindowLogMin = 10;
+/// Too few bytes to tell from their counts whether they are random.
+constexpr size_t kProbeSizeMin = 1024;
+constexpr size_t kProbeSamples = 4;
 
 const uint8_t* bytesOf(std::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
@@ -23,6 +39,42 @@ const uint8_t* bytesOf(std::string_view text) {
 
 void appendU32(std::vector<uint8_t>& out, uint32_t value) {
   for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+bool pays(size_t compressed, size_t raw) { return 16 * compressed <= 15 * raw; }
+
+size_t zstdChecked(size_t result) {
+  if (ZSTD_isError(result) != 0) {
+    throw std::runtime_error(std::string("zstd failed: ") + ZSTD_getErrorName(result));
+  }
+  return result;
+}
+
+size_t sizeOf(std::span<const ByteSpan> pieces) {
+  size_t size = 0;
+  for (const ByteSpan piece : pieces) size += piece.size();
+  return size;
+}
+
+void concatenate(std::span<const ByteSpan> pieces, std::vector<uint8_t>& whole) {
+  whole.clear();
+  for (const ByteSpan piece : pieces) whole.insert(whole.end(), piece.begin(), piece.end());
+}
+
+/// True when samples have all byte values about equally often: text and code do not.
+bool looksRandom(ByteSpan chunk) {
+  if (chunk.size() < kProbeSizeMin) return false;
+  std::array<uint32_t, 256> counts{};
+  const size_t stride = chunk.size() / kProbeSamples;
+  const size_t length = std::min(stride, kProbeSizeMin);
+  for (size_t sample = 0; sample < kProbeSamples; ++sample) {
+    for (size_t i = 0; i < length; ++i) ++counts[chunk[sample * stride + i]];
+  }
+  uint64_t squares = 0;
+  for (const uint64_t count : counts) squares += count * count;
+  const uint64_t total = kProbeSamples * length;
+  // Even chances make total + total^2 / 256 of it, and seldom a tenth more.
+  return squares * 10 < (total + total * total / 256) * 12;
 }
 
 HmacDigest saltOf(HmacSha256& sivMac, const std::vector<uint8_t>& aad, const uint8_t* payload,
@@ -67,34 +119,100 @@ FrameEncoder::FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uin
   if (zstd_ == nullptr) throw std::bad_alloc();
 }
 
-FrameCodec FrameEncoder::compress(const uint8_t* raw, size_t size, const uint8_t*& payload,
-                                  size_t& payloadSize) {
-  compressed_.resize(std::max(compressed_.size(), ZSTD_compressBound(size)));
-  const size_t compressedSize =
-      ZSTD_compressCCtx(zstd_.get(), compressed_.data(), compressed_.size(), raw, size, level_);
-  if (ZSTD_isError(compressedSize) != 0) {
-    throw std::runtime_error(std::string("zstd failed: ") + ZSTD_getErrorName(compressedSize));
+void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
+                          std::vector<EncodedFrame>& frames) {
+  MULEPLEX_CHECK(sizeOf(group.chunks) + sizeOf(group.bases) <= kFrameRawMax);
+  if (!group.bases.empty() && encodeDelta(group, out, frames)) return;
+  std::vector<uint32_t> solid;
+  raw_.clear();
+  for (uint32_t index = 0; index < group.chunks.size(); ++index) {
+    const ByteSpan chunk = group.chunks[index];
+    MULEPLEX_CHECK(!chunk.empty());
+    if (isCompressible(chunk)) {
+      solid.push_back(index);
+      raw_.insert(raw_.end(), chunk.begin(), chunk.end());
+    } else {
+      encodeRaw(chunk, index, out, frames);
+    }
   }
-  if (16 * compressedSize <= 15 * size) {
-    payload = compressed_.data();
-    payloadSize = compressedSize;
-    return FrameCodec::kZstd;
+  if (solid.empty()) return;
+  const ByteSpan payload = compress({}, raw_, level_, compressed_);
+  if (pays(payload.size(), raw_.size())) {
+    FrameHeader header;
+    header.codec = solid.size() == 1 ? FrameCodec::kZstd : FrameCodec::kZstdGroup;
+    header.rawLength = static_cast<uint32_t>(raw_.size());
+    append(header, payload, std::move(solid), out, frames);
+    return;
   }
-  payload = raw;
-  payloadSize = size;
-  return FrameCodec::kRaw;
+  for (const uint32_t index : solid) encodeRaw(group.chunks[index], index, out, frames);
 }
 
-FrameCodec FrameEncoder::encode(const uint8_t* raw, size_t size, std::vector<uint8_t>& out) {
-  MULEPLEX_CHECK(size >= 1 && size <= kFrameRawMax);
-  const uint8_t* payload = nullptr;
-  size_t payloadSize = 0;
+/// False when the bases are no help, and nothing was appended.
+bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& out,
+                               std::vector<EncodedFrame>& frames) {
+  concatenate(group.bases, prefix_);
+  concatenate(group.chunks, raw_);
+  ByteSpan delta = compress(prefix_, raw_, std::min(level_, kDeltaLevel), compressed_);
+  // Most deltas all but vanish. What does not is program code with changed addresses and the like.
+  if (delta.size() > raw_.size() / kDeltaGainHigh) {
+    delta = compress(prefix_, raw_, std::max(level_, kDeltaLevelHigh), compressed_);
+  }
+  if (!pays(delta.size(), raw_.size())) return false;
+  // A frame without bases can be a base itself, so a poor delta is not worth its bases.
+  if (delta.size() > raw_.size() / kDeltaGainLow) {
+    const ByteSpan plain = compress({}, raw_, level_, plain_);
+    if (10 * delta.size() > 9 * plain.size()) return false;
+  }
   FrameHeader header;
-  header.codec = compress(raw, size, payload, payloadSize);
+  header.codec = FrameCodec::kZstdPrefix;
+  header.rawLength = static_cast<uint32_t>(raw_.size());
+  header.baseIds = group.baseIds;
+  header.baseCount = group.bases.size();
+  std::vector<uint32_t> chunks(group.chunks.size());
+  std::iota(chunks.begin(), chunks.end(), 0U);
+  append(header, delta, std::move(chunks), out, frames);
+  return true;
+}
+
+void FrameEncoder::encodeRaw(ByteSpan chunk, uint32_t index, std::vector<uint8_t>& out,
+                             std::vector<EncodedFrame>& frames) {
+  FrameHeader header;
+  header.rawLength = static_cast<uint32_t>(chunk.size());
+  append(header, chunk, {index}, out, frames);
+}
+
+void FrameEncoder::append(FrameHeader header, ByteSpan payload, std::vector<uint32_t> chunks,
+                          std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames) {
   header.keyEpoch = keyEpoch_;
-  header.rawLength = static_cast<uint32_t>(size);
-  seal(header, payload, payloadSize, out);
-  return header.codec;
+  seal(header, payload.data(), payload.size(), out);
+  const auto length = static_cast<uint32_t>(kFrameOverhead + payload.size());
+  frames.push_back({header.codec, header.rawLength, length, std::move(chunks)});
+}
+
+ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
+                                std::vector<uint8_t>& result) {
+  const size_t total = prefix.size() + raw.size();
+  const int windowLog = std::max<int>(kWindowLogMin, std::bit_width(total - 1));
+  zstdChecked(ZSTD_CCtx_reset(zstd_.get(), ZSTD_reset_session_and_parameters));
+  zstdChecked(ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_compressionLevel, level));
+  // Matches reach from the last byte to the first, of the bases too.
+  zstdChecked(ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_windowLog, windowLog));
+  if (!prefix.empty()) {
+    zstdChecked(ZSTD_CCtx_refPrefix(zstd_.get(), prefix.data(), prefix.size()));
+  }
+  result.resize(std::max(result.size(), ZSTD_compressBound(raw.size())));
+  const size_t size = zstdChecked(
+      ZSTD_compress2(zstd_.get(), result.data(), result.size(), raw.data(), raw.size()));
+  return {result.data(), size};
+}
+
+/// ByteSpan that are spread evenly are tried with the fastest level: noise costs next to nothing so.
+bool FrameEncoder::isCompressible(ByteSpan chunk) {
+  if (!looksRandom(chunk)) return true;
+  plain_.resize(std::max(plain_.size(), ZSTD_compressBound(chunk.size())));
+  const size_t size = zstdChecked(ZSTD_compressCCtx(zstd_.get(), plain_.data(), plain_.size(),
+                                                    chunk.data(), chunk.size(), kProbeLevel));
+  return pays(size, chunk.size());
 }
 
 void FrameEncoder::seal(const FrameHeader& header, const uint8_t* payload, size_t size,
@@ -115,18 +233,24 @@ FrameDecoder::FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey)
   if (sivKey != nullptr) sivMac_ = std::make_unique<HmacSha256>(*sivKey);
 }
 
-void FrameDecoder::decode(const FrameHeader& header, const uint8_t* frame, size_t size,
+void FrameDecoder::decode(const FrameHeader& header, std::span<const ByteSpan> bases, ByteSpan frame,
                           uint8_t* raw, size_t index) {
   MULEPLEX_CHECK(header.rawLength >= 1 && header.rawLength <= kFrameRawMax);
-  if (header.codec > FrameCodec::kZstd) {
+  MULEPLEX_CHECK(bases.size() == header.baseCount);
+  if (header.codec > FrameCodec::kZstdPrefix) {
     throw Failure(FailureKind::kUnsupported, "the codec is of a later format", index);
   }
+  const bool isDelta = header.codec == FrameCodec::kZstdPrefix;
   // A zstd frame that was stored is smaller than its content, a raw payload exactly as long.
-  if (size < kFrameOverhead || size - kFrameOverhead > header.rawLength || header.baseCount != 0) {
+  if (frame.size() < kFrameOverhead || frame.size() - kFrameOverhead > header.rawLength ||
+      isDelta != (header.baseCount > 0)) {
     throw Failure(FailureKind::kMalformed, "the frame's length or bases do not fit its codec",
                   index);
   }
-  const size_t payloadSize = size - kFrameOverhead;
+  if (sizeOf(bases) + header.rawLength > kFrameRawMax) {
+    throw Failure(FailureKind::kMalformed, "the frame and its bases are too long", index);
+  }
+  const size_t payloadSize = frame.size() - kFrameOverhead;
   const bool isRaw = header.codec == FrameCodec::kRaw;
   if (isRaw && payloadSize != header.rawLength) {
     throw Failure(FailureKind::kMalformed, "a raw frame does not have its chunk's length", index);
@@ -134,24 +258,27 @@ void FrameDecoder::decode(const FrameHeader& header, const uint8_t* frame, size_
   payload_.resize(std::max(payload_.size(), payloadSize));
   uint8_t* payload = isRaw ? raw : payload_.data();
   const std::vector<uint8_t> aad = frameAad(header);
-  if (!cipher_.open(keyOf(encMac_, frame), aad.data(), aad.size(), frame + kFrameSaltSize,
-                    payloadSize, payload)) {
+  if (!cipher_.open(keyOf(encMac_, frame.data()), aad.data(), aad.size(),
+                    frame.data() + kFrameSaltSize, payloadSize, payload)) {
     throw Failure(FailureKind::kCorrupt, "the frame does not match its tag", index);
   }
   if (sivMac_ != nullptr) {
     const HmacDigest salt = saltOf(*sivMac_, aad, payload, payloadSize);
-    if (!equalSecret(salt.data(), frame, kFrameSaltSize)) {
+    if (!equalSecret(salt.data(), frame.data(), kFrameSaltSize)) {
       throw Failure(FailureKind::kCorrupt, "the frame does not match its salt", index);
     }
   }
   if (isRaw) return;
+  concatenate(bases, prefix_);
+  zstdChecked(ZSTD_DCtx_reset(zstd_.get(), ZSTD_reset_session_and_parameters));
+  if (isDelta) zstdChecked(ZSTD_DCtx_refPrefix(zstd_.get(), prefix_.data(), prefix_.size()));
   // The one-call decoder would also take several frames in a row and skippable ones.
   const bool isOneFrame = ZSTD_findFrameCompressedSize(payload, payloadSize) == payloadSize &&
                           ZSTD_getFrameContentSize(payload, payloadSize) == header.rawLength;
   if (!isOneFrame || ZSTD_decompressDCtx(zstd_.get(), raw, header.rawLength, payload,
                                          payloadSize) != header.rawLength) {
     throw Failure(FailureKind::kMalformed,
-                  "the payload is not one zstd frame of the chunk's length", index);
+                  "the payload is not one zstd frame of the chunks' length", index);
   }
 }
 

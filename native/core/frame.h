@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A frame: one chunk as it lies in a pack, compressed where that pays, and encrypted.
+// A frame: one or more chunks as they lie in a pack, compressed where that pays, and encrypted.
 //
 // frame     = salt[32] | ciphertext | tag[16]
-// payload   = the bytes that are encrypted: the chunk (codec 0) or one zstd frame of it (codec 1)
+// payload   = the bytes that are encrypted: the chunk (codec 0), or one zstd frame of it (1), of
+//             several chunks (2), or of chunks after the bases as its raw-content prefix (3)
 // AAD       = "muleplex frame" 0x00 | format u8 = 1 | cipher u8 = 1 (AES-256-GCM) | codec u8
 //             | keyEpoch u32le | rawLength u32le | baseCount u8 | baseIds[32] each
 // salt      = HMAC-SHA-256(K_siv, AAD | payload)
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "crypto.h"
@@ -26,8 +28,8 @@ namespace muleplex {
 enum class FrameCodec : uint8_t {
   kRaw = 0,
   kZstd = 1,
-  kZstdGroup = 2,   ///< Number reserved: solid group.
-  kZstdPrefix = 3,  ///< Number reserved: zstd with base chunks as prefix.
+  kZstdGroup = 2,
+  kZstdPrefix = 3,
 };
 
 inline constexpr size_t kFrameSaltSize = 32;
@@ -54,23 +56,52 @@ struct ZstdDeleter {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-/// Encodes chunks one after the other under one key epoch. One thread at a time.
+using ByteSpan = std::span<const uint8_t>;
+
+/// Chunks to be encoded together: of 1 byte and more, with their bases at most kFrameRawMax.
+struct ChunkGroup {
+  std::vector<ByteSpan> chunks = {};
+  /// None, or up to kBaseCountMax chunks that the new ones may resemble.
+  std::vector<ByteSpan> bases = {};
+  /// kBaseIdSize for each base.
+  const uint8_t* baseIds = nullptr;
+};
+
+/// A frame that was made of some chunks of a group.
+struct EncodedFrame {
+  FrameCodec codec = FrameCodec::kRaw;
+  uint32_t rawLength = 0;
+  uint32_t length = 0;
+  /// Indices of the chunks in the group, in their order in the frame.
+  std::vector<uint32_t> chunks;
+};
+
+/// Encodes chunks under one key epoch, group after group. One thread at a time.
 class FrameEncoder {
  public:
   /// `level` is a zstd level from 1 to 19.
   FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uint32_t keyEpoch, int level);
 
-  /// Appends the frame of a chunk of 1 to kFrameRawMax bytes to `out`. The codec is zstd when
-  /// 16 * compressed <= 15 * raw, else raw: less would not pay for the decompression.
-  FrameCodec encode(const uint8_t* raw, size_t size, std::vector<uint8_t>& out);
+  /// Appends the frames of a group to `out` and tells of each in `frames`. With bases all chunks
+  /// become one delta when that pays. Otherwise those that compress share a frame, and the others
+  /// are stored raw: saving less than a sixteenth does not pay for decompressing.
+  void encode(const ChunkGroup& group, std::vector<uint8_t>& out,
+              std::vector<EncodedFrame>& frames);
 
   /// Appends the frame of a payload that is what `header` says; its epoch must be the encoder's.
   void seal(const FrameHeader& header, const uint8_t* payload, size_t size,
             std::vector<uint8_t>& out);
 
  private:
-  FrameCodec compress(const uint8_t* raw, size_t size, const uint8_t*& payload,
-                      size_t& payloadSize);
+  bool encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& out,
+                   std::vector<EncodedFrame>& frames);
+  void encodeRaw(ByteSpan chunk, uint32_t index, std::vector<uint8_t>& out,
+                 std::vector<EncodedFrame>& frames);
+  void append(FrameHeader header, ByteSpan payload, std::vector<uint32_t> chunks,
+              std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames);
+  /// The zstd frame of `raw` after `prefix`, which may be empty; in `result`.
+  ByteSpan compress(ByteSpan prefix, ByteSpan raw, int level, std::vector<uint8_t>& result);
+  bool isCompressible(ByteSpan chunk);
 
   HmacSha256 encMac_;
   HmacSha256 sivMac_;
@@ -78,7 +109,10 @@ class FrameEncoder {
   uint32_t keyEpoch_;
   int level_;
   std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd_;
+  std::vector<uint8_t> raw_;
+  std::vector<uint8_t> prefix_;
   std::vector<uint8_t> compressed_;
+  std::vector<uint8_t> plain_;
 };
 
 /// Decodes frames one after the other under one K_enc. One thread at a time.
@@ -87,10 +121,10 @@ class FrameDecoder {
   /// With `sivKey` the salt is checked too, which only a holder of the key could have got wrong.
   FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey);
 
-  /// Writes header.rawLength bytes (1 to kFrameRawMax) to `raw`. Throws Failure with `index`:
-  /// kCorrupt when tag or salt do not match, kMalformed when the payload is not what the header
-  /// says, kUnsupported for the codecs 2 and 3 and above.
-  void decode(const FrameHeader& header, const uint8_t* frame, size_t size, uint8_t* raw,
+  /// Writes header.rawLength bytes (1 to kFrameRawMax) to `raw`. `bases` are those that the header
+  /// names, in its order. Throws Failure with `index`: kCorrupt when tag or salt do not match,
+  /// kMalformed when the payload is not what the header says, kUnsupported for a later codec.
+  void decode(const FrameHeader& header, std::span<const ByteSpan> bases, ByteSpan frame, uint8_t* raw,
               size_t index);
 
  private:
@@ -99,6 +133,7 @@ class FrameDecoder {
   Aes256Gcm cipher_;
   std::unique_ptr<ZSTD_DCtx, ZstdDeleter> zstd_;
   std::vector<uint8_t> payload_;
+  std::vector<uint8_t> prefix_;
 };
 
 }  // namespace muleplex

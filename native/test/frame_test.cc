@@ -23,12 +23,27 @@ FrameHeader headerOf(FrameCodec codec, size_t rawLength) {
   return header;
 }
 
-Bytes decode(const FrameHeader& header, const Bytes& frame, bool withSiv = true) {
+Bytes decode(const FrameHeader& header, const Bytes& frame, bool withSiv = true,
+             std::span<const ByteSpan> bases = {}) {
   const SecretKey siv = sivKey();
   FrameDecoder decoder(encKey(), withSiv ? &siv : nullptr);
   Bytes raw(header.rawLength);
-  decoder.decode(header, frame.data(), frame.size(), raw.data(), 5);
+  decoder.decode(header, bases, frame, raw.data(), 5);
   return raw;
+}
+
+/// The frame of a chunk alone.
+Bytes frameOf(FrameEncoder& encoder, const Bytes& raw) {
+  Bytes frame;
+  std::vector<EncodedFrame> frames;
+  encoder.encode({.chunks = {ByteSpan(raw)}}, frame, frames);
+  EXPECT(frames.size() == 1 && frames[0].length == frame.size());
+  return frame;
+}
+
+Bytes frameOf(const Bytes& raw) {
+  FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
+  return frameOf(encoder, raw);
 }
 
 /// The kind of failure of a decode that must fail, with the index it was given.
@@ -71,7 +86,10 @@ TEST("what was encoded is decoded, compressed only where that saves a sixteenth"
         {Bytes(1, 0), FrameCodec::kRaw},
         {Bytes(kFrameRawMax, 1), FrameCodec::kZstd}}) {
     Bytes frame;
-    EXPECT(encoder.encode(raw.data(), raw.size(), frame) == codec);
+    std::vector<EncodedFrame> frames;
+    encoder.encode({.chunks = {ByteSpan(raw)}}, frame, frames);
+    EXPECT(frames.size() == 1 && frames[0].codec == codec && frames[0].rawLength == raw.size());
+    EXPECT(frames[0].length == frame.size() && frames[0].chunks == std::vector<uint32_t>{0});
     EXPECT(decode(headerOf(codec, raw.size()), frame) == raw);
     EXPECT(decode(headerOf(codec, raw.size()), frame, false) == raw);
     if (codec == FrameCodec::kRaw) EXPECT(frame.size() == raw.size() + kFrameOverhead);
@@ -80,18 +98,90 @@ TEST("what was encoded is decoded, compressed only where that saves a sixteenth"
 
 TEST("equal chunks give equal frames, under another key others") {
   const Bytes raw(1000, 'a');
-  Bytes first, second, other;
   FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
-  encoder.encode(raw.data(), raw.size(), first);
-  encoder.encode(raw.data(), raw.size(), second);
-  FrameEncoder(sivKey(), encKey(), kEpoch, 3).encode(raw.data(), raw.size(), other);
-  EXPECT(first == second && first != other);
+  FrameEncoder other(sivKey(), encKey(), kEpoch, 3);
+  const Bytes frame = frameOf(encoder, raw);
+  EXPECT(frame == frameOf(encoder, raw));
+  EXPECT(frame != frameOf(other, raw));
+}
+
+TEST("chunks of a group share a frame, but for those that do not compress") {
+  const std::vector<Bytes> chunks = {Bytes(3000, 'a'), testBytes(4000, 1), Bytes(5000, 'b'),
+                                     testBytes(6000, 2)};
+  ChunkGroup group;
+  for (const Bytes& chunk : chunks) group.chunks.emplace_back(chunk);
+  FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
+  Bytes out;
+  std::vector<EncodedFrame> frames;
+  encoder.encode(group, out, frames);
+  EXPECT(frames.size() == 3);
+  size_t offset = 0;
+  for (const EncodedFrame& frame : frames) {
+    const Bytes bytes(out.begin() + static_cast<ptrdiff_t>(offset),
+                      out.begin() + static_cast<ptrdiff_t>(offset + frame.length));
+    offset += frame.length;
+    Bytes expected;
+    for (const uint32_t index : frame.chunks) {
+      expected.insert(expected.end(), chunks[index].begin(), chunks[index].end());
+    }
+    EXPECT(decode(headerOf(frame.codec, frame.rawLength), bytes) == expected);
+    const bool isGroup = frame.codec == FrameCodec::kZstdGroup;
+    EXPECT(isGroup == (frame.chunks == std::vector<uint32_t>{0, 2}));
+    EXPECT(isGroup || frame.codec == FrameCodec::kRaw);
+  }
+  EXPECT(offset == out.size());
+}
+
+TEST("a delta needs its bases, in their order") {
+  const Bytes first = testBytes(50'000, 1), second = testBytes(60'000, 2);
+  Bytes changed = second;
+  changed[30'000] ^= 1;
+  const Bytes ids = testBytes(2 * kBaseIdSize, 3);
+  FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
+  Bytes frame;
+  std::vector<EncodedFrame> frames;
+  const std::vector<ByteSpan> bases = {ByteSpan(first), ByteSpan(second)};
+  encoder.encode({.chunks = {ByteSpan(changed), ByteSpan(first)}, .bases = bases,
+                  .baseIds = ids.data()},
+                 frame, frames);
+  EXPECT(frames.size() == 1 && frames[0].codec == FrameCodec::kZstdPrefix);
+  EXPECT(frame.size() < 500);
+  FrameHeader header = headerOf(FrameCodec::kZstdPrefix, frames[0].rawLength);
+  header.baseIds = ids.data();
+  header.baseCount = 2;
+  Bytes expected = changed;
+  expected.insert(expected.end(), first.begin(), first.end());
+  EXPECT(decode(header, frame, true, bases) == expected);
+  const std::vector<ByteSpan> swapped = {ByteSpan(second), ByteSpan(first)};
+  bool isOther = false;
+  try {
+    isOther = decode(header, frame, true, swapped) != expected;
+  } catch (const Failure& failure) {
+    isOther = failure.kind() == FailureKind::kMalformed;
+  }
+  EXPECT(isOther);
+  header.baseCount = 0;
+  EXPECT(failureOf(header, frame) == FailureKind::kMalformed);
+}
+
+TEST("bases that are no help are left out") {
+  const Bytes unlike = testBytes(50'000, 1), noise = testBytes(40'000, 2);
+  const Bytes text(40'000, 't'), ids(kBaseIdSize, 1);
+  FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
+  for (const auto& [raw, codec] : {std::pair<const Bytes&, FrameCodec>{noise, FrameCodec::kRaw},
+                                   {text, FrameCodec::kZstdPrefix}}) {
+    Bytes frame;
+    std::vector<EncodedFrame> frames;
+    encoder.encode({.chunks = {ByteSpan(raw)}, .bases = {ByteSpan(unlike)}, .baseIds = ids.data()},
+                   frame, frames);
+    // Text that all but vanishes is not tried twice.
+    EXPECT(frames.size() == 1 && frames[0].codec == codec);
+  }
 }
 
 TEST("a frame with any byte changed, cut or added is refused") {
   const Bytes raw(3000, 'a');
-  Bytes frame;
-  FrameEncoder(encKey(), sivKey(), kEpoch, 3).encode(raw.data(), raw.size(), frame);
+  const Bytes frame = frameOf(raw);
   const FrameHeader header = headerOf(FrameCodec::kZstd, raw.size());
   for (size_t i = 0; i < frame.size(); ++i) {
     Bytes changed = frame;
@@ -108,8 +198,7 @@ TEST("a frame with any byte changed, cut or added is refused") {
 
 TEST("a frame under another header is refused") {
   const Bytes raw(3000, 'a');
-  Bytes frame;
-  FrameEncoder(encKey(), sivKey(), kEpoch, 3).encode(raw.data(), raw.size(), frame);
+  const Bytes frame = frameOf(raw);
   FrameHeader header = headerOf(FrameCodec::kZstd, raw.size() + 1);
   EXPECT(failureOf(header, frame) == FailureKind::kCorrupt);
   header = headerOf(FrameCodec::kZstd, raw.size());
@@ -118,9 +207,12 @@ TEST("a frame under another header is refused") {
   EXPECT(failureOf(headerOf(FrameCodec::kRaw, raw.size()), frame) == FailureKind::kMalformed);
   EXPECT(failureOf(headerOf(FrameCodec::kRaw, frame.size() - kFrameOverhead), frame) ==
          FailureKind::kCorrupt);
-  for (const FrameCodec codec : {FrameCodec::kZstdGroup, FrameCodec::kZstdPrefix,
-                                 static_cast<FrameCodec>(4), static_cast<FrameCodec>(255)}) {
-    EXPECT(failureOf(headerOf(codec, raw.size()), frame) == FailureKind::kUnsupported);
+  EXPECT(failureOf(headerOf(FrameCodec::kZstdGroup, raw.size()), frame) == FailureKind::kCorrupt);
+  EXPECT(failureOf(headerOf(FrameCodec::kZstdPrefix, raw.size()), frame) ==
+         FailureKind::kMalformed);
+  for (const uint8_t codec : {4, 255}) {
+    EXPECT(failureOf(headerOf(static_cast<FrameCodec>(codec), raw.size()), frame) ==
+           FailureKind::kUnsupported);
   }
 }
 
@@ -153,10 +245,9 @@ TEST("an authentic payload that is not one zstd frame of the raw length is refus
 
 TEST("a salt that is not the payload's is refused when K_siv is known") {
   const Bytes raw = testBytes(500);
-  Bytes frame;
   const Bytes otherSiv = testBytes(kKeySize, 99);
-  FrameEncoder(encKey(), SecretKey(otherSiv.data()), kEpoch, 3)
-      .encode(raw.data(), raw.size(), frame);
+  FrameEncoder encoder(encKey(), SecretKey(otherSiv.data()), kEpoch, 3);
+  const Bytes frame = frameOf(encoder, raw);
   const FrameHeader header = headerOf(FrameCodec::kRaw, raw.size());
   EXPECT(decode(header, frame, false) == raw);
   EXPECT(failureOf(header, frame) == FailureKind::kCorrupt);

@@ -76,6 +76,10 @@ export const CHUNK_SIZE_MAX = 4 * MiB;
 export const FRAME_RAW_SIZE_MAX = 16 * MiB;
 /** Chunks that one frame may use as its zstd prefix: a delta reads no more than these. */
 export const FRAME_BASES_MAX = 16;
+/** Raw bytes of one frame of several chunks: a reader of one of them decodes all. */
+export const GROUP_SIZE = 4 * MiB;
+/** Decoded frames that are kept for the next reader of a chunk in them. */
+export const FRAMES_KEPT_SIZE_MAX = 32 * MiB;
 /** Target size of the first pack of a publish: the first bytes are on the wire early. */
 export const PACK_TARGET_SIZE_MIN = 16 * MiB;
 /** Target size of the last packs of a publish: few packs later. */
@@ -257,8 +261,8 @@ export const READ_BATCH_SIZE = 8 * MiB;
 export const SMALL_FILE_SIZE_MAX = 1 * MiB;
 /** Files read by one call; bounds its time on a slow disk. */
 export const READ_BATCH_FILES = 512;
-/** Raw chunk bytes that are compressed and encrypted by one call. */
-export const ENCODE_BATCH_SIZE = 4 * MiB;
+/** Raw bytes of new chunks that are looked at for what they resemble by one call. */
+export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
 /** Reads of a file that changes meanwhile before the publish is given up. */

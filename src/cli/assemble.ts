@@ -45,6 +45,7 @@ import { Waiter } from '../replication/waiter.ts';
 import { Catalogue } from '../store/catalogue.ts';
 import { readBounded, writeAtomic } from '../store/atomic-file.ts';
 import { Home } from '../store/home.ts';
+import { FeatureStore } from '../store/feature-store.ts';
 import { ManifestStore } from '../store/manifest-store.ts';
 import { PackStore } from '../store/pack-store.ts';
 import { PrivateFolder } from '../store/private-folder.ts';
@@ -80,6 +81,7 @@ interface Site {
   readonly manifests: ManifestStore;
   readonly secrets: SecretsStore;
   readonly packs: PackStore;
+  readonly features: FeatureStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
@@ -97,11 +99,12 @@ async function openSite(home: Home, config: Config, logger: Logger): Promise<Sit
     const manifests = new ManifestStore(home.manifestsFolder);
     const secrets = new SecretsStore(home.datasetsFolder);
     const packs = new PackStore(home.packsFolder);
+    const features = new FeatureStore(home.indexFolder);
     const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
     const chain = new SnapshotChain({ catalogue, manifests });
     const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
     const receipts = new ReceiptLedger(known);
-    return { ...known, home, config, manifests, secrets, packs, receipts };
+    return { ...known, home, config, manifests, secrets, packs, features, receipts };
   } catch (error) {
     await catalogue.close();
     throw error;

@@ -212,7 +212,7 @@ const KEYS: readonly Key[] = [
   {
     table: 'ingest',
     key: 'compression_level',
-    fallback: 3,
+    fallback: 5,
     explain: 'zstd level of new frames, 1 (fast) to 19 (small).',
     check: integer(1, 19),
   },

@@ -104,6 +104,17 @@ export interface NativePiece extends NativeStat, CutChunks {
   readonly bytesRead: number;
 }
 
+/** The frames of one group. */
+export interface NativeEncodedFrames {
+  /** End to end. */
+  readonly frames: Buffer;
+  readonly lengths: Uint32Array;
+  readonly codecs: Uint32Array;
+  readonly chunkCounts: Uint32Array;
+  /** Indices of the chunks in the order in which the frames hold them. */
+  readonly chunks: Uint32Array;
+}
+
 export interface NativeDecodeItem {
   /** The frame, or undefined: then it is read from the file. */
   readonly frame: Buffer | undefined;
@@ -114,6 +125,8 @@ export interface NativeDecodeItem {
   readonly keyEpoch: number;
   readonly rawLength: number;
   readonly baseIds: Buffer;
+  /** As many as ids. */
+  readonly bases: readonly Buffer[];
   readonly ids: Buffer | undefined;
   readonly chunkLengths: Uint32Array | undefined;
 }
@@ -140,7 +153,10 @@ export interface NativeAddon {
     keyEpoch: number,
     level: number,
     chunks: readonly Buffer[],
-  ): Promise<{ frames: Buffer; lengths: Uint32Array; codecs: Uint32Array }>;
+    bases: readonly Buffer[],
+    baseIds: Buffer,
+  ): Promise<NativeEncodedFrames>;
+  superFeatures(chunks: readonly Buffer[]): Promise<Uint32Array>;
   decodeFrames(
     encKey: Buffer,
     sivKey: Buffer | undefined,

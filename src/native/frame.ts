@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Frames: chunks compressed with zstd where that pays, and encrypted with AES-256-GCM. The layout
-// is in docs/formats.md; the bytes are made and read in native/core/frame.cc.
+// Frames: chunks compressed with zstd, in groups or after bases where that pays, and encrypted with
+// AES-256-GCM. The layout is in docs/formats.md; the bytes are made and read in
+// native/core/frame.cc.
 import { ReplicationError } from '../base/errors.ts';
 import {
   FRAME_BASES_MAX,
@@ -8,12 +9,16 @@ import {
   NATIVE_BATCH_BYTES_MAX,
   NATIVE_BATCH_ITEMS_MAX,
 } from '../base/limits.ts';
-import { nativeAddon, settled, type NativeDecodeItem } from './addon.ts';
+import { nativeAddon, settled, type NativeDecodeItem, type NativeEncodedFrames } from './addon.ts';
 import { checkBuffers, checkInteger, checkKey, checkPath, checkSize } from './argument-checks.ts';
 
 /** Bytes of a frame beside its payload: salt and tag. */
 export const FRAME_OVERHEAD = 48;
 export const ZSTD_LEVEL_DEFAULT = 3;
+/** As native/core/similarity.h has it. */
+export const SUPER_FEATURE_COUNT = 4;
+/** A frame whose decoder needs the bases. */
+const CODEC_ZSTD_PREFIX = 3;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -27,21 +32,30 @@ export interface FrameEncoderKeys {
   readonly level?: number | undefined;
 }
 
+/** A chunk that new ones may resemble. */
+export interface BaseChunk {
+  /** 32 bytes. */
+  readonly id: Buffer;
+  readonly bytes: Buffer;
+}
+
 export interface EncodedFrame {
   /** Shares memory with the frames of the same call. */
   readonly frame: Buffer;
   /** Of the frame, in EncodedFrames.bytes. */
   readonly offset: number;
   readonly length: number;
-  /** 0 raw, 1 zstd. */
   readonly codec: number;
   readonly rawLength: number;
+  /** Ids of the bases that its decoder needs: all that were given, or none. */
+  readonly baseIds: readonly Buffer[];
+  /** Indices of the chunks in it, in order. */
+  readonly chunkIndices: readonly number[];
 }
 
 export interface EncodedFrames {
   /** All frames end to end. */
   readonly bytes: Buffer;
-  /** One for each chunk. */
   readonly frames: EncodedFrame[];
 }
 
@@ -57,32 +71,78 @@ export function checkBatchBytes(bytes: number): void {
 }
 
 /**
- * Encodes chunks of 1 to FRAME_RAW_SIZE_MAX bytes, in order. The same input gives the same frames.
+ * Encodes the chunks of one group, of 1 byte and more, with their bases at most FRAME_RAW_SIZE_MAX
+ * together: as one delta when the bases help, else those that compress in one frame and each other
+ * one alone. The same input gives the same frames.
  */
 export async function encodeFrames(
   { encKey, sivKey, keyEpoch, level = ZSTD_LEVEL_DEFAULT }: FrameEncoderKeys,
   chunks: readonly Buffer[],
+  bases: readonly BaseChunk[] = [],
 ): Promise<EncodedFrames> {
   checkKey('encKey', encKey);
   checkKey('sivKey', sivKey);
   checkInteger('keyEpoch', keyEpoch, 0, 0xffffffff);
   checkInteger('level', level, 1, 19);
+  checkInteger('base count', bases.length, 0, FRAME_BASES_MAX);
   const buffers = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
-  for (const { length } of buffers) checkInteger('chunk length', length, 1, FRAME_RAW_SIZE_MAX);
-  checkBatchBytes(buffers.reduce((sum, { length }) => sum + length, 0));
-  const encoded = await settled(
-    nativeAddon().encodeFrames(encKey, sivKey, keyEpoch, level, buffers),
+  const baseBytes = checkBuffers(
+    'bases',
+    bases.map(({ bytes }) => bytes),
+    FRAME_BASES_MAX,
   );
+  for (const { id } of bases) checkKey('base id', id);
+  for (const { length } of buffers) checkInteger('chunk length', length, 1, FRAME_RAW_SIZE_MAX);
+  const size = [...buffers, ...baseBytes].reduce((sum, { length }) => sum + length, 0);
+  checkInteger('size of a group with its bases', size, 1, FRAME_RAW_SIZE_MAX);
+  const ids = bases.map(({ id }) => id);
+  const encoded = await settled(
+    nativeAddon().encodeFrames(
+      encKey,
+      sivKey,
+      keyEpoch,
+      level,
+      buffers,
+      baseBytes,
+      Buffer.concat(ids),
+    ),
+  );
+  return { bytes: encoded.frames, frames: framesOf(encoded, buffers, ids) };
+}
+
+function framesOf(
+  encoded: NativeEncodedFrames,
+  chunks: readonly Buffer[],
+  baseIds: readonly Buffer[],
+): EncodedFrame[] {
   let offset = 0;
-  const frames = buffers.map((chunk, index) => {
+  let firstChunk = 0;
+  return Array.from(encoded.lengths, (length, index) => {
     const start = offset;
-    const length = encoded.lengths[index] ?? 0;
     offset += length;
-    const frame = encoded.frames.subarray(start, offset);
+    const first = firstChunk;
+    firstChunk += encoded.chunkCounts[index] ?? 0;
+    const own = Array.from(encoded.chunks.subarray(first, firstChunk));
     const codec = encoded.codecs[index] ?? 0;
-    return { frame, offset: start, length, codec, rawLength: chunk.length };
+    return {
+      frame: encoded.frames.subarray(start, offset),
+      offset: start,
+      length,
+      codec,
+      rawLength: own.reduce((sum, chunk) => sum + (chunks[chunk]?.length ?? 0), 0),
+      baseIds: codec === CODEC_ZSTD_PREFIX ? baseIds : [],
+      chunkIndices: own,
+    };
   });
-  return { bytes: encoded.frames, frames };
+}
+
+/**
+ * Super-features of chunks, SUPER_FEATURE_COUNT each: two chunks with an equal one have much
+ * content in common. 0 is none.
+ */
+export async function superFeatures(chunks: readonly Buffer[]): Promise<Uint32Array> {
+  const buffers = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
+  return settled(nativeAddon().superFeatures(buffers));
 }
 
 export interface FrameDecoderKeys {
@@ -108,6 +168,8 @@ export interface FrameToDecode {
   readonly rawLength: number;
   /** 32 bytes each. */
   readonly baseIds?: readonly Buffer[] | undefined;
+  /** What baseIds names, decoded. */
+  readonly bases?: readonly Buffer[] | undefined;
   /** The chunks of the frame in order, which add up to rawLength; needed with idKey. */
   readonly chunks?: readonly { readonly id: Buffer; readonly rawLength: number }[] | undefined;
 }
@@ -149,7 +211,7 @@ function chunkIds(
 }
 
 function decodeItem(item: FrameToDecode, index: number, withIds: boolean): NativeDecodeItem {
-  const { codec, keyEpoch, rawLength, baseIds = [], chunks } = item;
+  const { codec, keyEpoch, rawLength, baseIds = [], bases = [], chunks } = item;
   checkInteger('codec', codec, 0, 255);
   checkInteger('keyEpoch', keyEpoch, 0, 0xffffffff);
   checkSize('rawLength', rawLength);
@@ -158,6 +220,7 @@ function decodeItem(item: FrameToDecode, index: number, withIds: boolean): Nativ
   }
   checkInteger('base count', baseIds.length, 0, FRAME_BASES_MAX);
   for (const baseId of baseIds) checkKey('base id', baseId);
+  checkInteger('number of bases', bases.length, baseIds.length, baseIds.length);
   return {
     offset: 0,
     length: 0,
@@ -168,6 +231,7 @@ function decodeItem(item: FrameToDecode, index: number, withIds: boolean): Nativ
     keyEpoch,
     rawLength,
     baseIds: baseIds.length === 0 ? EMPTY : Buffer.concat(baseIds),
+    bases: checkBuffers('bases', bases, FRAME_BASES_MAX),
     ids: undefined,
     chunkLengths: undefined,
     ...(withIds ? chunkIds(chunks, rawLength, index) : {}),

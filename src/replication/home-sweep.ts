@@ -3,6 +3,7 @@
 // that was never committed, space that was held.
 import type { Logger } from '../base/logger.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
 import type { Home } from '../store/home.ts';
 import type { ManifestStore } from '../store/manifest-store.ts';
 import type { PackStore } from '../store/pack-store.ts';
@@ -13,6 +14,7 @@ interface Components {
   readonly home: Home;
   readonly catalogue: Catalogue;
   readonly packs: PackStore;
+  readonly features: FeatureStore;
   readonly manifests: ManifestStore;
   readonly secrets: SecretsStore;
   readonly logger: Logger;
@@ -20,7 +22,7 @@ interface Components {
 
 /** For the start of a daemon, before anything else works in the home. */
 export async function sweepHome(components: Components): Promise<void> {
-  const { catalogue, home, logger, manifests, packs, secrets } = components;
+  const { catalogue, features, home, logger, manifests, packs, secrets } = components;
   await packs.sweep();
   await manifests.sweep();
   await secrets.sweep();
@@ -30,6 +32,7 @@ export async function sweepHome(components: Components): Promise<void> {
   }
   const rows = await catalogue.packs.entries();
   const known = new Set<string>(rows.map(({ key }) => key));
+  await features.sweep(known);
   for (const packId of await packs.list()) {
     if (known.has(packId)) continue;
     logger.info('pack of an unfinished publish removed', { packId });

@@ -5,6 +5,8 @@ import { DISK_BLOCK_SIZE, ENTRY_OVERHEAD } from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
 import type { Hole, RecipeEntry } from '../dataset/recipe.ts';
+import { decodeEntry } from '../dataset/recipe-decoder.ts';
+import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
 import type { ChunkSink } from './chunk-sink.ts';
@@ -66,6 +68,8 @@ export class Ingest {
   readonly #skipped: SkippedPath[];
   /** Paths that were left out, so that further names of their inodes are too. */
   readonly #leftOut = new Set<string>();
+  /** The file before, when it was not read. */
+  #lastKnown: EncodedEntry | undefined;
   #fileCount = 0;
   #contentBytes = 0;
   #allocatedBytes = 0;
@@ -88,6 +92,7 @@ export class Ingest {
       signal.throwIfAborted();
       if (entry === plan.files[nextToRead]) {
         nextToRead += 1;
+        this.#passKnown();
         const next: IteratorResult<ReadResult, unknown> = await results.next();
         if (next.done !== true) await this.#addRead(next.value);
       } else {
@@ -139,6 +144,7 @@ export class Ingest {
       }
       // The stamp covers the time of the last change of metadata, so the whole entry is the same.
       this.#count(entry, entry.stat, entry.holes);
+      this.#lastKnown = known;
       await this.#recipe.appendEncoded(known.bytes);
       return;
     }
@@ -148,6 +154,13 @@ export class Ingest {
     }
     this.#allocatedBytes += entry.type === 'folder' ? DISK_BLOCK_SIZE : ENTRY_OVERHEAD;
     await this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
+  }
+
+  /** Tells the sink where the stream is after files that are not read. */
+  #passKnown(): void {
+    const lastChunk = this.#lastKnown && decodeEntry(this.#lastKnown).chunks.at(-1);
+    this.#lastKnown = undefined;
+    if (lastChunk !== undefined) this.#components.sink.pass(lastChunk.id);
   }
 
   async #addFile(entry: SourceEntry, { chunks, holes, stat }: FileContent): Promise<void> {

@@ -18,6 +18,7 @@ import { encodeBody, packSetRoot, type ManifestBody } from '../dataset/manifest.
 import type { Identity } from '../peers/identity.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import { ChunkSet } from '../store/chunk-set.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
 import type { ManifestStore } from '../store/manifest-store.ts';
 import { PackSession } from '../store/pack-session.ts';
 import type { PackSet } from '../store/pack-set.ts';
@@ -26,9 +27,11 @@ import type { SealedPack } from '../store/pack-writer.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { snapshotRowOf } from './acceptance.ts';
+import { BaseFinder } from './base-finder.ts';
 import { ChunkSink, type FrameSink } from './chunk-sink.ts';
 import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
+import { NewFeatures, loadSimilarity } from './feature-index.ts';
 import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import { completeRow } from './pack-fetch.ts';
@@ -44,6 +47,7 @@ interface Components {
   readonly catalogue: Catalogue;
   readonly manifests: ManifestStore;
   readonly packs: PackStore;
+  readonly features: FeatureStore;
   readonly stamps: StampStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
@@ -182,7 +186,7 @@ export class Publisher {
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
-    const { packs, registry, stamps } = this.#components;
+    const { logger, packs, registry, stamps } = this.#components;
     const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
@@ -196,10 +200,14 @@ export class Publisher {
       parent === undefined || cursor === undefined
         ? undefined
         : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
-    const writing = await this.#startPacks(plan, keys, genesis.zstdLevel);
+    const added = new ChunkSet();
+    const features = new NewFeatures(added);
+    const writing = await this.#startPacks(plan, keys, { level: genesis.zstdLevel, features });
     const { threads } = this.#init;
+    const store = this.#components.features;
+    const bases = new BaseFinder(known, await loadSimilarity({ store, logger }, known));
     const sink = new ChunkSink(
-      { known, added: new ChunkSet(), frames: writing },
+      { known, added, bases, features, frames: writing },
       { keys, compressionLevel: genesis.zstdLevel, threads },
     );
     const newStamps = new StampWriter({ scanStartMs });
@@ -225,7 +233,11 @@ export class Publisher {
   }
 
   /** Takes the space that the packs may need at most, and gives it back as they are written. */
-  async #startPacks(plan: ReadPlan, keys: DatasetKeys, level: number): Promise<PackWriting> {
+  async #startPacks(
+    plan: ReadPlan,
+    keys: DatasetKeys,
+    { level, features }: { readonly level: number; readonly features: NewFeatures },
+  ): Promise<PackWriting> {
     const bytes = Math.ceil(plan.bytes * PACK_GROWTH) + PACK_OVERHEAD;
     const reservation = await Reservation.take(this.#init.packsFolder, bytes);
     const sealed: SealedPack[] = [];
@@ -234,7 +246,7 @@ export class Publisher {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level },
       onPack: (pack) => {
         sealed.push(pack);
-        return Promise.resolve();
+        return this.#components.features.put(pack.packId, features.ofPack(pack));
       },
     });
     return {

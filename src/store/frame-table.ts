@@ -3,8 +3,10 @@
 // Chunk ids are kept once for all packs (ChunkSet); here they are numbers of that set.
 import assert from 'node:assert/strict';
 import type { ChunkId } from '../dataset/ids.ts';
-import type { FrameCodec, FrameEntry } from '../dataset/pack-layout.ts';
+import type { FrameChunk, FrameCodec, FrameEntry } from '../dataset/pack-layout.ts';
 import type { ChunkSet } from './chunk-set.ts';
+
+export type FramePlace = Omit<FrameEntry, 'chunks'>;
 
 export class FrameTable {
   readonly #ids: ChunkSet;
@@ -16,7 +18,8 @@ export class FrameTable {
   /** Index of each frame's first chunk, and the count of all chunks as the last one. */
   readonly #firstChunks: Uint32Array;
   readonly #chunkIds: Uint32Array;
-  readonly #chunkLengths: Uint32Array;
+  /** Where each chunk ends in the raw bytes of its frame. */
+  readonly #chunkEnds: Uint32Array;
   /** Bases are rare: only frames of codec zstdPrefix have them. */
   readonly #bases = new Map<number, readonly ChunkId[]>();
 
@@ -31,14 +34,16 @@ export class FrameTable {
     this.#codecs = Uint8Array.from(entries, (entry) => entry.codec);
     this.#firstChunks = new Uint32Array(entries.length + 1);
     this.#chunkIds = new Uint32Array(chunkCount);
-    this.#chunkLengths = new Uint32Array(chunkCount);
+    this.#chunkEnds = new Uint32Array(chunkCount);
     let chunkIndex = 0;
     for (const [frameIndex, entry] of entries.entries()) {
       this.#firstChunks[frameIndex] = chunkIndex;
       if (entry.baseIds.length > 0) this.#bases.set(frameIndex, entry.baseIds.map(copy));
+      let end = 0;
       for (const chunk of entry.chunks) {
+        end += chunk.rawLength;
         this.#chunkIds[chunkIndex] = ids.add(chunk.id);
-        this.#chunkLengths[chunkIndex] = chunk.rawLength;
+        this.#chunkEnds[chunkIndex] = end;
         chunkIndex += 1;
       }
     }
@@ -73,21 +78,18 @@ export class FrameTable {
 
   /** Where the chunk lies in the raw bytes of its frame. */
   rangeInFrame(chunkIndex: number, frameIndex: number): { start: number; end: number } {
-    let start = 0;
-    for (let index = at(this.#firstChunks, frameIndex); index < chunkIndex; index += 1) {
-      start += at(this.#chunkLengths, index);
-    }
-    return { start, end: start + at(this.#chunkLengths, chunkIndex) };
+    const isFirst = chunkIndex === at(this.#firstChunks, frameIndex);
+    const start = isFirst ? 0 : at(this.#chunkEnds, chunkIndex - 1);
+    return { start, end: at(this.#chunkEnds, chunkIndex) };
   }
 
-  /** The frame as the trailer names it. */
-  entry(frameIndex: number): FrameEntry {
-    const chunks = [];
-    const end = at(this.#firstChunks, frameIndex + 1);
-    for (let index = at(this.#firstChunks, frameIndex); index < end; index += 1) {
-      const id = this.#ids.idAt(at(this.#chunkIds, index));
-      chunks.push({ id, rawLength: at(this.#chunkLengths, index) });
-    }
+  /** Chunks of the frame. */
+  chunkCountOf(frameIndex: number): number {
+    return at(this.#firstChunks, frameIndex + 1) - at(this.#firstChunks, frameIndex);
+  }
+
+  /** The frame as the trailer names it, but for its chunks. */
+  place(frameIndex: number): FramePlace {
     return {
       offset: at(this.#offsets, frameIndex),
       length: at(this.#lengths, frameIndex),
@@ -95,8 +97,17 @@ export class FrameTable {
       keyEpoch: at(this.#epochs, frameIndex),
       rawLength: at(this.#rawLengths, frameIndex),
       baseIds: this.#bases.get(frameIndex) ?? [],
-      chunks,
     };
+  }
+
+  /** The frame's chunks as the trailer names them. */
+  chunks(frameIndex: number): FrameChunk[] {
+    const first = at(this.#firstChunks, frameIndex);
+    return Array.from({ length: this.chunkCountOf(frameIndex) }, (_, index) => {
+      const { start, end } = this.rangeInFrame(first + index, frameIndex);
+      const id = this.#ids.idAt(at(this.#chunkIds, first + index));
+      return { id, rawLength: end - start };
+    });
   }
 }
 

@@ -17,6 +17,7 @@ const FOLDERS = {
   packs: 'packs',
   manifests: 'manifests',
   datasets: 'datasets',
+  index: 'index',
   core: 'core',
   log: 'log',
 } as const;
@@ -30,6 +31,7 @@ export class Home {
   readonly packsFolder: string;
   readonly manifestsFolder: string;
   readonly datasetsFolder: string;
+  readonly indexFolder: string;
   readonly coreFolder: string;
   readonly logFolder: string;
   readonly controlSocket: string;
@@ -42,6 +44,7 @@ export class Home {
     this.packsFolder = join(root, FOLDERS.packs);
     this.manifestsFolder = join(root, FOLDERS.manifests);
     this.datasetsFolder = join(root, FOLDERS.datasets);
+    this.indexFolder = join(root, FOLDERS.index);
     this.coreFolder = join(root, FOLDERS.core);
     this.logFolder = join(root, FOLDERS.log);
     this.controlSocket = join(root, 'control.sock');

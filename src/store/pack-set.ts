@@ -2,9 +2,14 @@
 // The packs of a snapshot, opened for reading: which chunk lies in which frame of which pack, and
 // the chunks themselves, decrypted and checked against their ids off-thread.
 import assert from 'node:assert/strict';
-import { NATIVE_BATCH_BYTES_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
+import {
+  FRAMES_KEPT_SIZE_MAX,
+  NATIVE_BATCH_BYTES_MAX,
+  NATIVE_BATCH_ITEMS_MAX,
+} from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
+import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
 import { deriveDomainKeys, deriveEpochKeys } from '../dataset/keys.ts';
 import type { DomainSecrets } from '../dataset/keys.ts';
@@ -12,11 +17,13 @@ import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { decodeFrames } from '../native/frame.ts';
 import type { FrameToDecode } from '../native/frame.ts';
 import { ChunkSet } from './chunk-set.ts';
-import { FrameTable } from './frame-table.ts';
+import { FrameTable, type FramePlace } from './frame-table.ts';
 import { packCorrupt, packMissing, readTrailer } from './pack-reader.ts';
 import type { PackStore } from './pack-store.ts';
 import type { SealedPack } from './pack-writer.ts';
 import { NumberColumn } from './number-column.ts';
+
+const EMPTY = Buffer.alloc(0);
 
 interface OpenPack {
   readonly packId: PackId;
@@ -24,10 +31,17 @@ interface OpenPack {
   readonly table: FrameTable;
 }
 
-/** A frame to decode, and which of the wanted chunks it holds. */
-interface WantedFrame {
+/** A frame to decode. */
+interface PlacedFrame {
   readonly pack: OpenPack;
-  readonly entry: FrameEntry;
+  readonly frameIndex: number;
+  readonly place: FramePlace;
+}
+
+/** A frame, and which of the wanted chunks it holds. */
+interface WantedFrame extends PlacedFrame {
+  /** Names the frame in the set. */
+  readonly key: string;
   readonly chunks: { readonly wantedIndex: number; readonly start: number; readonly end: number }[];
 }
 
@@ -45,6 +59,9 @@ export class PackSet {
   /** By number of the id: index of the pack, and of the chunk in it. */
   readonly #packOf = new NumberColumn();
   readonly #chunkOf = new NumberColumn();
+  /** Frames of several chunks that were decoded last: readers come for one chunk after the other. */
+  readonly #kept = new Map<string, { readonly raw: Promise<Buffer>; readonly size: number }>();
+  #keptSize = 0;
 
   constructor(packs: PackStore, init: PackSetInit) {
     this.#packs = packs;
@@ -81,24 +98,113 @@ export class PackSet {
   }
 
   /**
+   * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when it is in
+   * no pack of the set.
+   */
+  find(ids: Buffer, offset = 0): number {
+    return this.#ids.find(ids, offset);
+  }
+
+  /** Numbers of all chunks of a pack of the set, in the order of its trailer. */
+  *numbersOf(packId: PackId): Generator<number> {
+    const table = this.#open.find((pack) => pack.packId === packId)?.table;
+    for (let index = 0; index < (table?.chunkCount ?? 0); index += 1) {
+      if (table !== undefined) yield table.chunkIdNumber(index);
+    }
+  }
+
+  /** Bytes of the chunk. */
+  lengthOf(number: number): number {
+    const { start, end } = this.#place(number);
+    return end - start;
+  }
+
+  /**
+   * The chunk itself when its frame needs no base; else the base that lies where it does in the
+   * frame.
+   */
+  baseFor(number: number): ChunkRef {
+    const { pack, frameIndex, start, end } = this.#place(number);
+    const { baseIds, rawLength } = pack.table.place(frameIndex);
+    if (baseIds.length === 0) return { id: this.#ids.idAt(number), length: end - start };
+    const id = baseIds[Math.floor((start * baseIds.length) / rawLength)];
+    assert(id !== undefined);
+    const base = this.#place(this.#numberOf(id));
+    return { id, length: base.end - base.start };
+  }
+
+  /**
    * The chunks, in order. They may share memory. ERR_CHUNK_MISSING when one is in no pack of the
    * set, ERR_PACK_CORRUPT with packId and partIndex when one is damaged, ERR_PACK_MISSING.
    */
   async readChunks(ids: readonly ChunkId[], signal?: AbortSignal): Promise<Buffer[]> {
+    return this.#read(ids, { isForBases: false }, signal);
+  }
+
+  async #read(
+    ids: readonly ChunkId[],
+    { isForBases }: { readonly isForBases: boolean },
+    signal: AbortSignal | undefined,
+  ): Promise<Buffer[]> {
     const frames = this.#framesOf(ids);
     const chunks = new Array<Buffer>(ids.length);
-    for (const batch of batchesOf(frames)) {
-      signal?.throwIfAborted();
-      const decoded = await this.#decode(batch);
-      for (const [index, frame] of batch.entries()) {
-        const raw = decoded[index];
-        assert(raw !== undefined);
-        for (const { wantedIndex, start, end } of frame.chunks) {
-          chunks[wantedIndex] = raw.subarray(start, end);
-        }
+    const take = (frame: WantedFrame, raw: Buffer): void => {
+      for (const { wantedIndex, start, end } of frame.chunks) {
+        chunks[wantedIndex] = raw.subarray(start, end);
       }
+    };
+    for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
+      signal?.throwIfAborted();
+      const decoded = await this.#decode(batch, []);
+      for (const [index, frame] of batch.entries()) take(frame, decoded[index] ?? EMPTY);
+    }
+    // One is decoded while the one before is taken apart.
+    const groups = frames.filter(isGroup);
+    const started: Promise<Buffer>[] = [];
+    for (const [index, frame] of groups.entries()) {
+      signal?.throwIfAborted();
+      if (isForBases && frame.place.baseIds.length > 0) throw baseOfBase(frame);
+      for (const next of groups.slice(started.length, index + 2)) {
+        const raw = this.#group(next, signal);
+        raw.catch(() => undefined);
+        started.push(raw);
+      }
+      take(frame, (await started[index]) ?? EMPTY);
     }
     return chunks;
+  }
+
+  /** The raw bytes of a frame of several chunks, kept for a while. */
+  #group(frame: WantedFrame, signal: AbortSignal | undefined): Promise<Buffer> {
+    const known = this.#kept.get(frame.key);
+    if (known !== undefined) {
+      this.#kept.delete(frame.key);
+      this.#kept.set(frame.key, known);
+      return known.raw;
+    }
+    const raw = this.#decodeGroup(frame, signal);
+    const size = frame.place.rawLength;
+    this.#kept.set(frame.key, { raw, size });
+    this.#keptSize += size;
+    raw.catch(() => this.#forget(frame.key));
+    for (const [key] of this.#kept) {
+      if (this.#keptSize <= FRAMES_KEPT_SIZE_MAX) break;
+      this.#forget(key);
+    }
+    return raw;
+  }
+
+  #forget(key: string): void {
+    this.#keptSize -= this.#kept.get(key)?.size ?? 0;
+    this.#kept.delete(key);
+  }
+
+  async #decodeGroup(frame: WantedFrame, signal: AbortSignal | undefined): Promise<Buffer> {
+    const { baseIds } = frame.place;
+    const bases = await this.#read(baseIds, { isForBases: true }, signal);
+    const [raw] = await this.#decode([frame], bases);
+    assert(raw !== undefined);
+    return raw;
   }
 
   #addEntries(packId: PackId, entries: readonly FrameEntry[]): void {
@@ -115,6 +221,13 @@ export class PackSet {
     }
   }
 
+  #numberOf(id: ChunkId): number {
+    const number = this.#ids.find(id);
+    if (number >= 0) return number;
+    const chunkId = id.toString('hex');
+    throw new ReplicationError('ERR_CHUNK_MISSING', `no pack holds chunk ${chunkId}`, { chunkId });
+  }
+
   #place(number: number): { pack: OpenPack; frameIndex: number; start: number; end: number } {
     const pack = this.#open[this.#packOf.at(number)];
     assert(pack !== undefined);
@@ -127,41 +240,59 @@ export class PackSet {
   #framesOf(ids: readonly ChunkId[]): WantedFrame[] {
     const frames = new Map<string, WantedFrame>();
     for (const [wantedIndex, id] of ids.entries()) {
-      const number = this.#ids.find(id);
-      if (number < 0) {
-        const chunkId = id.toString('hex');
-        throw new ReplicationError('ERR_CHUNK_MISSING', `no pack holds chunk ${chunkId}`, {
-          chunkId,
-        });
-      }
+      const number = this.#numberOf(id);
       const { pack, frameIndex, start, end } = this.#place(number);
       const key = `${this.#packOf.at(number)}/${frameIndex}`;
-      const frame = frames.get(key) ?? { pack, entry: pack.table.entry(frameIndex), chunks: [] };
+      const frame = frames.get(key) ?? {
+        key,
+        pack,
+        frameIndex,
+        place: pack.table.place(frameIndex),
+        chunks: [],
+      };
       frames.set(key, frame);
       frame.chunks.push({ wantedIndex, start, end });
     }
     return [...frames.values()];
   }
 
-  async #decode(batch: readonly WantedFrame[]): Promise<Buffer[]> {
-    const keyEpoch = batch[0]?.entry.keyEpoch ?? 0;
+  /** All of one key epoch; bases are those of the one frame that needs any. */
+  async #decode(batch: readonly PlacedFrame[], bases: readonly Buffer[]): Promise<Buffer[]> {
+    const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     const keys = { ...deriveEpochKeys(this.#secrets, keyEpoch), idKey: this.#idKey };
     try {
-      return await decodeFrames(keys, batch.map(toDecode));
+      return await decodeFrames(
+        keys,
+        batch.map((frame) => ({ ...toDecode(frame), bases })),
+      );
     } catch (error) {
       const frame = batch[failedIndex(error) ?? -1];
       if (frame === undefined) throw error;
       const { packId } = frame.pack;
       if (errnoOf(error) === 'ENOENT') throw packMissing(packId, error);
       const isDamage = hasCode(error, 'ERR_FRAME_CORRUPT') || hasCode(error, 'ERR_PACK_MALFORMED');
-      throw isDamage ? packCorrupt(packId, frame.entry.offset, error) : error;
+      throw isDamage ? packCorrupt(packId, frame.place.offset, error) : error;
     }
   }
 }
 
-function toDecode({ pack, entry }: WantedFrame): FrameToDecode {
-  const { offset, length } = entry;
-  return { ...entry, frame: { path: Buffer.from(pack.path), offset, length } };
+/** Its bytes are of several chunks, or need some. */
+function isGroup({ pack, frameIndex, place }: WantedFrame): boolean {
+  return pack.table.chunkCountOf(frameIndex) > 1 || place.baseIds.length > 0;
+}
+
+function baseOfBase({ pack: { packId }, place: { offset } }: PlacedFrame): ReplicationError {
+  return new ReplicationError(
+    'ERR_PACK_MALFORMED',
+    `pack ${packId} has a base at offset ${offset} that needs bases itself`,
+    { packId, offset },
+  );
+}
+
+function toDecode({ pack, frameIndex, place }: PlacedFrame): FrameToDecode {
+  const { offset, length } = place;
+  const chunks = pack.table.chunks(frameIndex);
+  return { ...place, chunks, frame: { path: Buffer.from(pack.path), offset, length } };
 }
 
 /** Runs of frames of one key epoch, within the limits of a call of the addon. */
@@ -169,8 +300,8 @@ function* batchesOf(frames: readonly WantedFrame[]): Generator<WantedFrame[]> {
   let batch: WantedFrame[] = [];
   let rawSize = 0;
   for (const frame of frames) {
-    const { keyEpoch, rawLength } = frame.entry;
-    const isOther = batch[0] !== undefined && batch[0].entry.keyEpoch !== keyEpoch;
+    const { keyEpoch, rawLength } = frame.place;
+    const isOther = batch[0] !== undefined && batch[0].place.keyEpoch !== keyEpoch;
     const isFull =
       rawSize + rawLength > NATIVE_BATCH_BYTES_MAX || batch.length === NATIVE_BATCH_ITEMS_MAX;
     if (isOther || isFull) {

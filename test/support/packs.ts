@@ -4,8 +4,9 @@ import { randomFillSync } from 'node:crypto';
 import { deriveDomainKeys, deriveEpochKeys } from '../../src/dataset/keys.ts';
 import { FRAME_CODEC } from '../../src/dataset/pack-layout.ts';
 import { nameChunks } from '../../src/native/chunker.ts';
-import { encodeFrames, type FrameEncoderKeys } from '../../src/native/frame.ts';
+import type { FrameEncoderKeys } from '../../src/native/frame.ts';
 import type { FrameToStore } from '../../src/store/pack-writer.ts';
+import { encodeAlone } from './encode-alone.ts';
 import { SECRETS } from './samples.ts';
 
 export const KEY_EPOCH = 7;
@@ -31,11 +32,8 @@ export async function framesOf(
   chunks: readonly SampleChunk[],
   keys: FrameEncoderKeys = ENCODER_KEYS,
 ): Promise<{ bytes: Buffer; frames: FrameToStore[] }> {
-  const encoded = await encodeFrames(
-    keys,
-    chunks.map((chunk) => chunk.bytes),
-  );
-  const frames = encoded.frames.map(({ length, codec, rawLength }, index) => ({
+  const encoded = await Promise.all(chunks.map(({ bytes }) => encodeAlone(keys, bytes)));
+  const frames = encoded.map(({ length, codec, rawLength }, index) => ({
     length,
     codec: codec === FRAME_CODEC.raw ? FRAME_CODEC.raw : FRAME_CODEC.zstd,
     keyEpoch: keys.keyEpoch,
@@ -43,5 +41,5 @@ export async function framesOf(
     baseIds: [],
     chunks: [{ id: chunks[index]?.id ?? Buffer.alloc(0), rawLength }],
   }));
-  return { bytes: encoded.bytes, frames };
+  return { bytes: Buffer.concat(encoded.map(({ frame }) => frame)), frames };
 }

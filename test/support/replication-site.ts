@@ -11,7 +11,11 @@ import { Identity } from '../../src/peers/identity.ts';
 import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
 import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
-import { DatasetRegistry, type Dataset } from '../../src/replication/dataset-registry.ts';
+import {
+  DatasetRegistry,
+  type Dataset,
+  type DatasetParameters,
+} from '../../src/replication/dataset-registry.ts';
 import { FollowService } from '../../src/replication/follow-service.ts';
 import { keyRing } from '../../src/replication/key-ring.ts';
 import { StoredManifests } from '../../src/replication/manifest-source.ts';
@@ -23,6 +27,7 @@ import { SnapshotChain } from '../../src/replication/snapshot-chain.ts';
 import { StampStore } from '../../src/replication/stamp-store.ts';
 import { Verifier } from '../../src/replication/verifier.ts';
 import { Catalogue } from '../../src/store/catalogue.ts';
+import { FeatureStore } from '../../src/store/feature-store.ts';
 import { Home } from '../../src/store/home.ts';
 import { ManifestStore } from '../../src/store/manifest-store.ts';
 import { PackStore } from '../../src/store/pack-store.ts';
@@ -39,6 +44,8 @@ export interface ReplicationSiteInit {
   /** Folders of packs that the core finds. */
   readonly packFolders?: readonly string[];
   readonly clock?: Clock;
+  /** Other than usual, of new data sets. */
+  readonly parameters?: Partial<DatasetParameters>;
 }
 
 export interface ReplicationSite {
@@ -47,6 +54,7 @@ export interface ReplicationSite {
   readonly manifests: ManifestStore;
   readonly secrets: SecretsStore;
   readonly packs: PackStore;
+  readonly features: FeatureStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
@@ -87,12 +95,14 @@ export async function replicationSite(
   const manifests = new ManifestStore(home.manifestsFolder);
   const secrets = new SecretsStore(home.datasetsFolder);
   const packs = new PackStore(home.packsFolder);
+  const features = new FeatureStore(home.indexFolder);
   const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
   const chain = new SnapshotChain({ catalogue, manifests });
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
   const receipts = new ReceiptLedger(known);
   const core = new FolderCore(init.packFolders);
-  const site = { ...known, home, manifests, secrets, packs, receipts, core, isOpen: false };
+  const stores = { manifests, secrets, packs, features };
+  const site = { ...known, ...stores, home, receipts, core, isOpen: false };
   const exchange = new PackExchange(site);
   const library = new PackLibrary({ ...site, exchange });
   const source = new StoredManifests(site);
@@ -107,7 +117,7 @@ export async function replicationSite(
   const stamps = new StampStore({ folder: home.datasetsFolder });
   const publisher = new Publisher(
     { ...site, exchange, library, stamps },
-    { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
+    { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3, ...init.parameters },
   );
   const verifier = new Verifier({ ...site, exchange, library });
   await exchange.start();

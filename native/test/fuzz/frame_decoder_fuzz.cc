@@ -23,6 +23,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(&rawLength, data + 1, sizeof rawLength);
   header.rawLength = rawLength % (1 << 17) + 1;
   const bool isAuthentic = (data[5] & 1) != 0;
+  static const uint8_t kBase[kBaseIdSize] = "what a delta may be taken from";
+  std::vector<ByteSpan> bases((data[5] >> 1) % (kBaseCountMax + 1), ByteSpan(kBase));
+  static const std::vector<uint8_t> kBaseIds(kBaseCountMax * kBaseIdSize, 9);
+  header.baseIds = kBaseIds.data();
+  header.baseCount = bases.size();
   data += 6;
   size -= 6;
   std::vector<uint8_t> frame(data, data + size);
@@ -32,11 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   std::vector<uint8_t> raw(header.rawLength);
   try {
-    decoder.decode(header, frame.data(), frame.size(), raw.data(), 0);
-    MULEPLEX_CHECK(isAuthentic && header.codec <= FrameCodec::kZstd);
+    decoder.decode(header, bases, frame, raw.data(), 0);
+    MULEPLEX_CHECK(isAuthentic && header.codec <= FrameCodec::kZstdPrefix);
   } catch (const Failure&) {
-    // A raw payload of the right length has nothing to refuse.
-    MULEPLEX_CHECK(!isAuthentic || header.codec != FrameCodec::kRaw || size != header.rawLength);
+    // A raw payload of the right length without bases has nothing to refuse.
+    MULEPLEX_CHECK(!isAuthentic || header.codec != FrameCodec::kRaw || size != header.rawLength ||
+                   header.baseCount > 0);
   }
   return 0;
 }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Gathers new chunks into groups that are compressed together: those with a base in one, so that
+// neighbours share their bases, all others in another.
+import { FRAME_BASES_MAX, FRAME_RAW_SIZE_MAX, GROUP_SIZE } from '../base/limits.ts';
+import type { ChunkRef } from '../dataset/chunk-list.ts';
+import type { ChunkId } from '../dataset/ids.ts';
+
+export interface NewChunk {
+  readonly id: Buffer;
+  readonly bytes: Buffer;
+}
+
+export interface ChunkGroup {
+  readonly chunks: readonly NewChunk[];
+  /** Distinct, at most FRAME_BASES_MAX; with the chunks at most FRAME_RAW_SIZE_MAX bytes. */
+  readonly bases: readonly ChunkId[];
+}
+
+export class ChunkGroups {
+  #plain = new OpenGroup();
+  #deltas = new OpenGroup();
+
+  /** The groups that end with, or before, this chunk. */
+  add(chunk: NewChunk, bases: readonly ChunkRef[]): ChunkGroup[] {
+    const closed: ChunkGroup[] = [];
+    if (bases.length === 0) {
+      this.#plain.add(chunk, bases);
+      if (this.#plain.size >= GROUP_SIZE) closed.push(this.#closePlain());
+      return closed;
+    }
+    if (!this.#deltas.hasRoom(chunk, bases)) closed.push(this.#closeDeltas());
+    this.#deltas.add(chunk, bases);
+    if (this.#deltas.size >= GROUP_SIZE) closed.push(this.#closeDeltas());
+    return closed;
+  }
+
+  /** What is left. */
+  finish(): ChunkGroup[] {
+    return [this.#closeDeltas(), this.#closePlain()].filter(({ chunks }) => chunks.length > 0);
+  }
+
+  #closePlain(): ChunkGroup {
+    const group = this.#plain.close();
+    this.#plain = new OpenGroup();
+    return group;
+  }
+
+  #closeDeltas(): ChunkGroup {
+    const group = this.#deltas.close();
+    this.#deltas = new OpenGroup();
+    return group;
+  }
+}
+
+class OpenGroup {
+  readonly #chunks: NewChunk[] = [];
+  readonly #bases = new Map<string, ChunkId>();
+  #size = 0;
+  #baseSize = 0;
+
+  /** Raw bytes of the chunks. */
+  get size(): number {
+    return this.#size;
+  }
+
+  hasRoom(chunk: NewChunk, bases: readonly ChunkRef[]): boolean {
+    const added = bases.filter(({ id }) => !this.#bases.has(keyOf(id)));
+    const size = added.reduce((sum, { length }) => sum + length, chunk.bytes.length);
+    return (
+      this.#bases.size + added.length <= FRAME_BASES_MAX &&
+      this.#size + this.#baseSize + size <= FRAME_RAW_SIZE_MAX
+    );
+  }
+
+  add(chunk: NewChunk, bases: readonly ChunkRef[]): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.bytes.length;
+    for (const { id, length } of bases) {
+      if (this.#bases.has(keyOf(id))) continue;
+      this.#bases.set(keyOf(id), id);
+      this.#baseSize += length;
+    }
+  }
+
+  close(): ChunkGroup {
+    return { chunks: this.#chunks, bases: [...this.#bases.values()] };
+  }
+}
+
+function keyOf(id: ChunkId): string {
+  return id.toString('latin1');
+}

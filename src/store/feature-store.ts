@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Super-features of the chunks of each pack, in a file of this site alone: what the next publish
+// finds bases by. Lost or damaged ones cost bytes in later packs and nothing else.
+//
+// file = magic "MPXF" | version u8 = 1 | zero[3] | (super-feature u32le)[4] for each chunk of the
+//   pack's trailer | SHA-256 of all before
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ReplicationError } from '../base/errors.ts';
+import { PACK_CHUNKS_MAX } from '../base/limits.ts';
+import type { PackId } from '../dataset/ids.ts';
+import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
+import { TEMPORARY_SUFFIX, readBounded, writeAtomic } from './atomic-file.ts';
+import { realDisk, type Disk } from './disk.ts';
+
+const MAGIC = Buffer.from('MPXF\x01\0\0\0', 'latin1');
+const HASH_SIZE = 32;
+const FEATURE_SIZE = 4;
+const FILE_SIZE_MAX =
+  MAGIC.length + PACK_CHUNKS_MAX * SUPER_FEATURE_COUNT * FEATURE_SIZE + HASH_SIZE;
+const FILE_NAME = /^([0-9a-f]{64})\.features$/;
+
+export class FeatureStore {
+  readonly #folder: string;
+  readonly #disk: Disk;
+
+  constructor(folder: string, disk: Disk = realDisk) {
+    this.#folder = folder;
+    this.#disk = disk;
+  }
+
+  /** features has SUPER_FEATURE_COUNT numbers for each chunk of the pack; 0 is none. */
+  put(packId: PackId, features: Uint32Array): Promise<void> {
+    const body = Buffer.allocUnsafe(features.length * FEATURE_SIZE);
+    for (const [index, feature] of features.entries()) {
+      body.writeUInt32LE(feature, index * FEATURE_SIZE);
+    }
+    const hash = createHash('sha256').update(MAGIC).update(body).digest();
+    return writeAtomic(this.#path(packId), Buffer.concat([MAGIC, body, hash]), {
+      disk: this.#disk,
+    });
+  }
+
+  /** Undefined when there is no file; ERR_INDEX_CORRUPT that names it when it is damaged. */
+  async get(packId: PackId): Promise<Uint32Array | undefined> {
+    const path = this.#path(packId);
+    const bytes = await readBounded(path, FILE_SIZE_MAX, this.#disk);
+    if (bytes === undefined) return undefined;
+    const bodySize = bytes.length - MAGIC.length - HASH_SIZE;
+    const body = bytes.subarray(MAGIC.length, MAGIC.length + bodySize);
+    const hash = createHash('sha256').update(MAGIC).update(body).digest();
+    const isSound =
+      bodySize >= 0 &&
+      bodySize % (SUPER_FEATURE_COUNT * FEATURE_SIZE) === 0 &&
+      bytes.subarray(0, MAGIC.length).equals(MAGIC) &&
+      bytes.subarray(-HASH_SIZE).equals(hash);
+    if (!isSound) {
+      throw new ReplicationError('ERR_INDEX_CORRUPT', `${path} is damaged`, { path, packId });
+    }
+    return Uint32Array.from({ length: bodySize / FEATURE_SIZE }, (_, index) =>
+      body.readUInt32LE(index * FEATURE_SIZE),
+    );
+  }
+
+  /** Removes the files of packs that are not in the set, and what interrupted writes left. */
+  async sweep(packIds: ReadonlySet<string>): Promise<void> {
+    for (const name of await this.#disk.list(this.#folder)) {
+      const packId = FILE_NAME.exec(name)?.[1];
+      const isUnused = packId !== undefined && !packIds.has(packId);
+      if (isUnused || name.endsWith(TEMPORARY_SUFFIX)) {
+        await this.#disk.remove(join(this.#folder, name));
+      }
+    }
+  }
+
+  #path(packId: PackId): string {
+    return join(this.#folder, `${packId}.features`);
+  }
+}
