@@ -49,6 +49,10 @@ class EncodeTask final : public Task {
 
   void run() override {
     FrameEncoder encoder(encKey_, sivKey_, keyEpoch_, level_);
+    // What most groups make; noise makes more.
+    size_t size = 0;
+    for (const ByteSpan chunk : group_.chunks) size += chunk.size();
+    bytes_.reserve(size / 2);
     encoder.encode(group_, bytes_, frames_);
   }
 
@@ -123,7 +127,8 @@ class DecodeTask final : public Task {
       : encKey_(keyOf(info[0])),
         sivKey_(optionalKeyOf(info[1])),
         idKey_(optionalKeyOf(info[2])),
-        pin_(pin(info[3])) {
+        pin_(pin(info[3])),
+        intoPin_(pin(info[4])) {
     const auto array = info[3].As<Napi::Array>();
     MULEPLEX_CHECK(array.IsArray());
     items_.reserve(array.Length());
@@ -132,14 +137,16 @@ class DecodeTask final : public Task {
       items_.push_back(itemOf(array.Get(i).As<Napi::Object>()));
       rawSize_ += items_.back().header.rawLength;
     }
+    const ByteView room = bytesOf(info[4]);
+    MULEPLEX_CHECK(room.size >= rawSize_);
+    into_ = const_cast<uint8_t*>(room.data);
   }
 
   void run() override {
-    raw_.resize(rawSize_);
     FrameDecoder decoder(encKey_, sivKey_ ? &*sivKey_ : nullptr);
     std::optional<HmacSha256> namer;
     if (idKey_) namer.emplace(*idKey_);
-    uint8_t* raw = raw_.data();
+    uint8_t* raw = into_;
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
       const ByteView frame = item.path.empty() ? item.frame : readFrame(item, i);
@@ -149,7 +156,7 @@ class DecodeTask final : public Task {
     }
   }
 
-  Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(raw_)); }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   ByteView readFrame(const DecodeItem& item, size_t index) {
@@ -216,7 +223,8 @@ class DecodeTask final : public Task {
   size_t rawSize_ = 0;
   PieceReader reader_;
   std::vector<uint8_t> frame_;
-  std::vector<uint8_t> raw_;
+  Pin intoPin_;
+  uint8_t* into_ = nullptr;
 };
 
 /// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[], bases[], baseIds) => Promise<{frames,
@@ -226,8 +234,8 @@ Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<EncodeTask>(info));
 }
 
-/// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[]) => Promise<Buffer>: all
-/// chunks end to end; items are {frame | path, offset, length; codec,
+/// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[], into) =>
+/// Promise<undefined>: `into` gets all chunks end to end; items are {frame | path, offset, length; codec,
 /// keyEpoch, rawLength, baseIds, bases[], ids, chunkLengths}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));

@@ -50,29 +50,34 @@ std::vector<uint32_t> lengthsWithin(const Piece& piece) {
 /// Reads pieces and names their chunks, found by a chunker or of known lengths.
 class PieceTask final : public Task {
  public:
-  PieceTask(std::optional<Chunker> chunker, const SecretKey& idKey, const Napi::Array& pieces)
-      : chunker_(chunker), idKey_(idKey) {
-    pieces_.reserve(pieces.Length());
-    for (uint32_t i = 0; i < pieces.Length(); ++i) {
-      const Napi::HandleScope scope(pieces.Env());
-      pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
-      length_ += pieces_.back().length;
-    }
+  /// Cuts chunks; what is read goes end to end into a buffer of the caller's.
+  PieceTask(const Chunker& chunker, const SecretKey& idKey, const Napi::Array& pieces,
+            const Napi::Value& into)
+      : PieceTask(chunker, idKey) {
+    const ByteView room = bytesOf(into);
+    intoPin_ = pin(into);
+    into_ = const_cast<uint8_t*>(room.data);
+    takePieces(pieces);
+    MULEPLEX_CHECK(length_ <= room.size);
+  }
+
+  /// Names chunks of known lengths; the bytes are thrown away.
+  PieceTask(const SecretKey& idKey, const Napi::Array& pieces) : PieceTask(std::nullopt, idKey) {
+    takePieces(pieces);
   }
 
   void run() override {
     HmacSha256 namer(idKey_);
     PieceReader reader;
-    if (chunker_) data_.reserve(length_);
+    size_t filled = 0;
     for (Piece& piece : pieces_) {
-      // Named pieces are only compared, so they share one buffer; cut ones go back to the caller.
-      piece.dataOffset = chunker_ ? data_.size() : 0;
-      data_.resize(std::max(data_.size(), piece.dataOffset + piece.length));
-      uint8_t* data = data_.data() + piece.dataOffset;
+      if (!chunker_) scratch_.resize(std::max(scratch_.size(), piece.length));
+      piece.dataOffset = filled;
+      uint8_t* data = chunker_ ? into_ + filled : scratch_.data();
       piece.error = reader.read(piece.path, piece.offset, data, piece.length, piece.bytesRead);
       if (piece.error == 0) piece.error = reader.stat(piece.stat);
       if (piece.error != 0) piece.bytesRead = 0;
-      if (chunker_) data_.resize(piece.dataOffset + piece.bytesRead);
+      filled += piece.bytesRead;
       const bool isLast = piece.isLast || piece.bytesRead < piece.length;
       piece.chunks = nameChunks(
           namer, data,
@@ -86,13 +91,22 @@ class PieceTask final : public Task {
       const Napi::HandleScope scope(env);
       array.Set(i, toObject(env, pieces_[i]));
     }
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("pieces", array);
-    if (chunker_) object.Set("data", toBuffer(env, std::move(data_)));
-    return object;
+    return array;
   }
 
  private:
+  PieceTask(std::optional<Chunker> chunker, const SecretKey& idKey)
+      : chunker_(chunker), idKey_(idKey) {}
+
+  void takePieces(const Napi::Array& pieces) {
+    pieces_.reserve(pieces.Length());
+    for (uint32_t i = 0; i < pieces.Length(); ++i) {
+      const Napi::HandleScope scope(pieces.Env());
+      pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
+      length_ += pieces_.back().length;
+    }
+  }
+
   Piece pieceOf(const Napi::Object& object) const {
     Piece piece;
     piece.path = textOf(object.Get("path"));
@@ -120,24 +134,27 @@ class PieceTask final : public Task {
   SecretKey idKey_;
   std::vector<Piece> pieces_;
   size_t length_ = 0;
-  std::vector<uint8_t> data_;
+  Pin intoPin_;
+  uint8_t* into_ = nullptr;
+  std::vector<uint8_t> scratch_;
 };
 
-/// readAndCut(gearKey, idKey, average, pieces[]) => Promise<{data, pieces}>; pieces are {path,
+/// readAndCut(gearKey, idKey, average, pieces[], into) => Promise<piece[]>; pieces are {path,
 /// offset, length, isLast}, their results {error, stat fields, dataOffset, bytesRead, lengths, ids,
-/// consumed}; `data` has all bytes read, end to end.
+/// consumed}; `into` gets all bytes read, end to end, and must have room for all lengths.
 Napi::Value readAndCut(const Napi::CallbackInfo& info) {
   MULEPLEX_CHECK(info[3].IsArray());
   return startTask(info.Env(),
                    std::make_unique<PieceTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
-                                               keyOf(info[1]), info[3].As<Napi::Array>()));
+                                               keyOf(info[1]), info[3].As<Napi::Array>(),
+                                               info[4]));
 }
 
-/// readAndName(idKey, pieces[]) => Promise<{pieces}>; as readAndCut, with {path, offset, lengths}.
+/// readAndName(idKey, pieces[]) => Promise<piece[]>; as readAndCut, with {path, offset, lengths}.
 Napi::Value readAndName(const Napi::CallbackInfo& info) {
   MULEPLEX_CHECK(info[1].IsArray());
-  return startTask(info.Env(), std::make_unique<PieceTask>(std::nullopt, keyOf(info[0]),
-                                                           info[1].As<Napi::Array>()));
+  return startTask(info.Env(),
+                   std::make_unique<PieceTask>(keyOf(info[0]), info[1].As<Napi::Array>()));
 }
 
 }  // namespace

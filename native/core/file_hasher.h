@@ -29,7 +29,7 @@ struct FileHashes {
 };
 
 /// Parts that are hashed at once, and so held.
-inline constexpr size_t kHeldPartsMax = 8;
+inline constexpr size_t kHeldPartsMax = 2;
 
 /// Streaming; after finish() as new. Whole parts are held until there are enough for the lanes of
 /// lane_hash.h, which are several times as fast as one part alone.

@@ -27,6 +27,7 @@ constexpr int kDeltaLevel = 3;
 constexpr int kDeltaLevelHigh = 9;
 constexpr size_t kDeltaGainHigh = 20;
 constexpr size_t kDeltaGainLow = 4;
+constexpr int kHashLogMax = 20;
 /// The least that zstd takes.
 constexpr int kWindowLogMin = 10;
 /// Too few bytes to tell from their counts whether they are random.
@@ -56,9 +57,17 @@ size_t sizeOf(std::span<const ByteSpan> pieces) {
   return size;
 }
 
-void concatenate(std::span<const ByteSpan> pieces, std::vector<uint8_t>& whole) {
-  whole.clear();
-  for (const ByteSpan piece : pieces) whole.insert(whole.end(), piece.begin(), piece.end());
+/// The pieces end to end: where they are when they lie so, else in `memory`.
+ByteSpan concatenate(std::span<const ByteSpan> pieces, std::vector<uint8_t>& memory) {
+  if (pieces.empty()) return {};
+  const auto isApart = [](ByteSpan first, ByteSpan second) {
+    return first.data() + first.size() != second.data();
+  };
+  const bool isWhole = std::ranges::adjacent_find(pieces, isApart) == pieces.end();
+  if (isWhole) return {pieces.front().data(), sizeOf(pieces)};
+  memory.clear();
+  for (const ByteSpan piece : pieces) memory.insert(memory.end(), piece.begin(), piece.end());
+  return memory;
 }
 
 /// True when samples have all byte values about equally often: text and code do not.
@@ -91,7 +100,26 @@ SecretKey keyOf(HmacSha256& encMac, const uint8_t salt[kFrameSaltSize]) {
   return key;
 }
 
+/// Never destroyed: threads may still encode when the process ends.
+ObjectPool<EncoderMemory>& encoderPool() {
+  static auto* pool = new ObjectPool<EncoderMemory>;
+  return *pool;
+}
+
+ObjectPool<DecoderMemory>& decoderPool() {
+  static auto* pool = new ObjectPool<DecoderMemory>;
+  return *pool;
+}
+
 }  // namespace
+
+EncoderMemory::EncoderMemory() : zstd(ZSTD_createCCtx()) {
+  if (zstd == nullptr) throw std::bad_alloc();
+}
+
+DecoderMemory::DecoderMemory() : zstd(ZSTD_createDCtx()) {
+  if (zstd == nullptr) throw std::bad_alloc();
+}
 
 std::vector<uint8_t> frameAad(const FrameHeader& header) {
   MULEPLEX_CHECK(header.baseCount <= kBaseCountMax);
@@ -114,9 +142,8 @@ FrameEncoder::FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uin
       sivMac_(sivKey),
       keyEpoch_(keyEpoch),
       level_(level),
-      zstd_(ZSTD_createCCtx()) {
+      memory_(encoderPool().take()) {
   MULEPLEX_CHECK(level >= 1 && level <= 19);
-  if (zstd_ == nullptr) throw std::bad_alloc();
 }
 
 void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
@@ -124,23 +151,24 @@ void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
   MULEPLEX_CHECK(sizeOf(group.chunks) + sizeOf(group.bases) <= kFrameRawMax);
   if (!group.bases.empty() && encodeDelta(group, out, frames)) return;
   std::vector<uint32_t> solid;
-  raw_.clear();
+  std::vector<ByteSpan> solidChunks;
   for (uint32_t index = 0; index < group.chunks.size(); ++index) {
     const ByteSpan chunk = group.chunks[index];
     MULEPLEX_CHECK(!chunk.empty());
     if (isCompressible(chunk)) {
       solid.push_back(index);
-      raw_.insert(raw_.end(), chunk.begin(), chunk.end());
+      solidChunks.push_back(chunk);
     } else {
       encodeRaw(chunk, index, out, frames);
     }
   }
   if (solid.empty()) return;
-  const ByteSpan payload = compress({}, raw_, level_, compressed_);
-  if (pays(payload.size(), raw_.size())) {
+  const ByteSpan raw = concatenate(solidChunks, memory_->raw);
+  const ByteSpan payload = compress({}, raw, level_, memory_->compressed);
+  if (pays(payload.size(), raw.size())) {
     FrameHeader header;
     header.codec = solid.size() == 1 ? FrameCodec::kZstd : FrameCodec::kZstdGroup;
-    header.rawLength = static_cast<uint32_t>(raw_.size());
+    header.rawLength = static_cast<uint32_t>(raw.size());
     append(header, payload, std::move(solid), out, frames);
     return;
   }
@@ -150,22 +178,22 @@ void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
 /// False when the bases are no help, and nothing was appended.
 bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& out,
                                std::vector<EncodedFrame>& frames) {
-  concatenate(group.bases, prefix_);
-  concatenate(group.chunks, raw_);
-  ByteSpan delta = compress(prefix_, raw_, std::min(level_, kDeltaLevel), compressed_);
+  const ByteSpan prefix = concatenate(group.bases, memory_->prefix);
+  const ByteSpan raw = concatenate(group.chunks, memory_->raw);
+  ByteSpan delta = compress(prefix, raw, std::min(level_, kDeltaLevel), memory_->compressed);
   // Most deltas all but vanish. What does not is program code with changed addresses and the like.
-  if (delta.size() > raw_.size() / kDeltaGainHigh) {
-    delta = compress(prefix_, raw_, std::max(level_, kDeltaLevelHigh), compressed_);
+  if (delta.size() > raw.size() / kDeltaGainHigh) {
+    delta = compress(prefix, raw, std::max(level_, kDeltaLevelHigh), memory_->compressed);
   }
-  if (!pays(delta.size(), raw_.size())) return false;
+  if (!pays(delta.size(), raw.size())) return false;
   // A frame without bases can be a base itself, so a poor delta is not worth its bases.
-  if (delta.size() > raw_.size() / kDeltaGainLow) {
-    const ByteSpan plain = compress({}, raw_, level_, plain_);
+  if (delta.size() > raw.size() / kDeltaGainLow) {
+    const ByteSpan plain = compress({}, raw, level_, memory_->plain);
     if (10 * delta.size() > 9 * plain.size()) return false;
   }
   FrameHeader header;
   header.codec = FrameCodec::kZstdPrefix;
-  header.rawLength = static_cast<uint32_t>(raw_.size());
+  header.rawLength = static_cast<uint32_t>(raw.size());
   header.baseIds = group.baseIds;
   header.baseCount = group.bases.size();
   std::vector<uint32_t> chunks(group.chunks.size());
@@ -193,24 +221,30 @@ ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
                                 std::vector<uint8_t>& result) {
   const size_t total = prefix.size() + raw.size();
   const int windowLog = std::max<int>(kWindowLogMin, std::bit_width(total - 1));
-  zstdChecked(ZSTD_CCtx_reset(zstd_.get(), ZSTD_reset_session_and_parameters));
-  zstdChecked(ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_compressionLevel, level));
+  zstdChecked(ZSTD_CCtx_reset(memory_->zstd.get(), ZSTD_reset_session_and_parameters));
+  zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_compressionLevel, level));
   // Matches reach from the last byte to the first, of the bases too.
-  zstdChecked(ZSTD_CCtx_setParameter(zstd_.get(), ZSTD_c_windowLog, windowLog));
+  zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_windowLog, windowLog));
+  if (level >= kDeltaLevelHigh) {
+    // The tables of these levels are made for more bytes than there are.
+    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, kHashLogMax));
+    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_chainLog, kHashLogMax));
+  }
   if (!prefix.empty()) {
-    zstdChecked(ZSTD_CCtx_refPrefix(zstd_.get(), prefix.data(), prefix.size()));
+    zstdChecked(ZSTD_CCtx_refPrefix(memory_->zstd.get(), prefix.data(), prefix.size()));
   }
   result.resize(std::max(result.size(), ZSTD_compressBound(raw.size())));
   const size_t size = zstdChecked(
-      ZSTD_compress2(zstd_.get(), result.data(), result.size(), raw.data(), raw.size()));
+      ZSTD_compress2(memory_->zstd.get(), result.data(), result.size(), raw.data(), raw.size()));
   return {result.data(), size};
 }
 
 /// ByteSpan that are spread evenly are tried with the fastest level: noise costs next to nothing so.
 bool FrameEncoder::isCompressible(ByteSpan chunk) {
   if (!looksRandom(chunk)) return true;
-  plain_.resize(std::max(plain_.size(), ZSTD_compressBound(chunk.size())));
-  const size_t size = zstdChecked(ZSTD_compressCCtx(zstd_.get(), plain_.data(), plain_.size(),
+  memory_->plain.resize(std::max(memory_->plain.size(), ZSTD_compressBound(chunk.size())));
+  const size_t size = zstdChecked(ZSTD_compressCCtx(memory_->zstd.get(), memory_->plain.data(),
+                                                    memory_->plain.size(),
                                                     chunk.data(), chunk.size(), kProbeLevel));
   return pays(size, chunk.size());
 }
@@ -228,8 +262,7 @@ void FrameEncoder::seal(const FrameHeader& header, const uint8_t* payload, size_
 }
 
 FrameDecoder::FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey)
-    : encMac_(encKey), zstd_(ZSTD_createDCtx()) {
-  if (zstd_ == nullptr) throw std::bad_alloc();
+    : encMac_(encKey), memory_(decoderPool().take()) {
   if (sivKey != nullptr) sivMac_ = std::make_unique<HmacSha256>(*sivKey);
 }
 
@@ -255,8 +288,8 @@ void FrameDecoder::decode(const FrameHeader& header, std::span<const ByteSpan> b
   if (isRaw && payloadSize != header.rawLength) {
     throw Failure(FailureKind::kMalformed, "a raw frame does not have its chunk's length", index);
   }
-  payload_.resize(std::max(payload_.size(), payloadSize));
-  uint8_t* payload = isRaw ? raw : payload_.data();
+  memory_->payload.resize(std::max(memory_->payload.size(), payloadSize));
+  uint8_t* payload = isRaw ? raw : memory_->payload.data();
   const std::vector<uint8_t> aad = frameAad(header);
   if (!cipher_.open(keyOf(encMac_, frame.data()), aad.data(), aad.size(),
                     frame.data() + kFrameSaltSize, payloadSize, payload)) {
@@ -269,13 +302,13 @@ void FrameDecoder::decode(const FrameHeader& header, std::span<const ByteSpan> b
     }
   }
   if (isRaw) return;
-  concatenate(bases, prefix_);
-  zstdChecked(ZSTD_DCtx_reset(zstd_.get(), ZSTD_reset_session_and_parameters));
-  if (isDelta) zstdChecked(ZSTD_DCtx_refPrefix(zstd_.get(), prefix_.data(), prefix_.size()));
+  const ByteSpan prefix = concatenate(bases, memory_->prefix);
+  zstdChecked(ZSTD_DCtx_reset(memory_->zstd.get(), ZSTD_reset_session_and_parameters));
+  if (isDelta) zstdChecked(ZSTD_DCtx_refPrefix(memory_->zstd.get(), prefix.data(), prefix.size()));
   // The one-call decoder would also take several frames in a row and skippable ones.
   const bool isOneFrame = ZSTD_findFrameCompressedSize(payload, payloadSize) == payloadSize &&
                           ZSTD_getFrameContentSize(payload, payloadSize) == header.rawLength;
-  if (!isOneFrame || ZSTD_decompressDCtx(zstd_.get(), raw, header.rawLength, payload,
+  if (!isOneFrame || ZSTD_decompressDCtx(memory_->zstd.get(), raw, header.rawLength, payload,
                                          payloadSize) != header.rawLength) {
     throw Failure(FailureKind::kMalformed,
                   "the payload is not one zstd frame of the chunks' length", index);

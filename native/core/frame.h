@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "crypto.h"
+#include "object_pool.h"
 
 namespace muleplex {
 
@@ -54,6 +55,26 @@ std::vector<uint8_t> frameAad(const FrameHeader& header);
 struct ZstdDeleter {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+/// What an encoder works in: megabytes that are not allocated anew for each.
+struct EncoderMemory {
+  EncoderMemory();
+
+  std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd;
+  std::vector<uint8_t> raw;
+  std::vector<uint8_t> prefix;
+  std::vector<uint8_t> compressed;
+  std::vector<uint8_t> plain;
+};
+
+/// What a decoder works in.
+struct DecoderMemory {
+  DecoderMemory();
+
+  std::unique_ptr<ZSTD_DCtx, ZstdDeleter> zstd;
+  std::vector<uint8_t> payload;
+  std::vector<uint8_t> prefix;
 };
 
 using ByteSpan = std::span<const uint8_t>;
@@ -108,11 +129,7 @@ class FrameEncoder {
   Aes256Gcm cipher_;
   uint32_t keyEpoch_;
   int level_;
-  std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd_;
-  std::vector<uint8_t> raw_;
-  std::vector<uint8_t> prefix_;
-  std::vector<uint8_t> compressed_;
-  std::vector<uint8_t> plain_;
+  ObjectPool<EncoderMemory>::Lent memory_;
 };
 
 /// Decodes frames one after the other under one K_enc. One thread at a time.
@@ -131,9 +148,7 @@ class FrameDecoder {
   HmacSha256 encMac_;
   std::unique_ptr<HmacSha256> sivMac_;
   Aes256Gcm cipher_;
-  std::unique_ptr<ZSTD_DCtx, ZstdDeleter> zstd_;
-  std::vector<uint8_t> payload_;
-  std::vector<uint8_t> prefix_;
+  ObjectPool<DecoderMemory>::Lent memory_;
 };
 
 }  // namespace muleplex

@@ -78,8 +78,10 @@ export const FRAME_RAW_SIZE_MAX = 16 * MiB;
 export const FRAME_BASES_MAX = 16;
 /** Raw bytes of one frame of several chunks: a reader of one of them decodes all. */
 export const GROUP_SIZE = 4 * MiB;
+/** Chunks of one such frame: tiny files are found in it without a long walk. */
+export const GROUP_CHUNKS_MAX = 4_096;
 /** Decoded frames that are kept for the next reader of a chunk in them. */
-export const FRAMES_KEPT_SIZE_MAX = 32 * MiB;
+export const FRAMES_KEPT_SIZE_MAX = 16 * MiB;
 /** Target size of the first pack of a publish: the first bytes are on the wire early. */
 export const PACK_TARGET_SIZE_MIN = 16 * MiB;
 /** Target size of the last packs of a publish: few packs later. */
@@ -256,13 +258,15 @@ export const OUTBOX_ITEMS_PER_PEER_MAX = 65_536;
 export const OFFERS_PENDING_MAX = 64;
 
 /** Bytes of files read by one call: large enough to hide its cost, small enough to hold several. */
-export const READ_BATCH_SIZE = 8 * MiB;
+export const READ_BATCH_SIZE = 4 * MiB;
 /** Files above this are read alone, piece by piece. */
 export const SMALL_FILE_SIZE_MAX = 1 * MiB;
 /** Files read by one call; bounds its time on a slow disk. */
 export const READ_BATCH_FILES = 512;
 /** Raw bytes of new chunks that are looked at for what they resemble by one call. */
 export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
+/** Buffers of files that they may hold: where little is new, each holds some of its own. */
+export const NEW_CHUNKS_BUFFERS_MAX = 2;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
 /** Reads of a file that changes meanwhile before the publish is given up. */

@@ -28,6 +28,7 @@ import { Distribution } from '../replication/distribution.ts';
 import { FollowService } from '../replication/follow-service.ts';
 import { sweepHome } from '../replication/home-sweep.ts';
 import { keyRing } from '../replication/key-ring.ts';
+import { IndexRebuilder } from '../replication/index-rebuilder.ts';
 import { LinkService } from '../replication/link-service.ts';
 import { StoredManifests } from '../replication/manifest-source.ts';
 import { PackExchange } from '../replication/pack-exchange.ts';
@@ -126,6 +127,7 @@ export async function withOfflineRoutes<T>(
         queries: new SiteQueries({ ...site, live: undefined }),
         admin: new PeerAdmin({ peers: site.peers, outbox: site.catalogue.outbox }),
         verifier: new Verifier({ ...site, library, exchange: undefined }),
+        index: new IndexRebuilder({ ...site, library }),
         links: new LinkService(site),
       }),
     );
@@ -265,6 +267,7 @@ async function startServices(
     queries,
     admin: new PeerAdmin({ peers, outbox: catalogue.outbox }),
     verifier: new Verifier({ ...site, library, exchange }),
+    index: new IndexRebuilder({ ...site, library }),
     links: new LinkService(site),
     live: { core, publish, follows },
   });

@@ -16,6 +16,7 @@ import { daemon } from './commands/daemon.ts';
 import { exportLinks } from './commands/export.ts';
 import { follow } from './commands/follow.ts';
 import { id } from './commands/id.ts';
+import { indexRebuild } from './commands/index-rebuild.ts';
 import { init } from './commands/init.ts';
 import { peer } from './commands/peer.ts';
 import { publish } from './commands/publish.ts';
@@ -86,6 +87,7 @@ function registerAll(register: <T>(command: Command<T>) => void): void {
   register(snapshots);
   register(transfers);
   register(verify);
+  register(indexRebuild);
   register(add);
   register(exportLinks);
 }

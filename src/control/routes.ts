@@ -4,6 +4,7 @@
 import { ReplicationError } from '../base/errors.ts';
 import type { Core } from '../core/core.ts';
 import type { FollowService } from '../replication/follow-service.ts';
+import type { IndexRebuilder } from '../replication/index-rebuilder.ts';
 import type { LinkService } from '../replication/link-service.ts';
 import type { PeerAdmin } from '../replication/peer-admin.ts';
 import type { PublishService } from '../replication/publish-service.ts';
@@ -18,6 +19,7 @@ export interface RouteComponents {
   readonly queries: SiteQueries;
   readonly admin: PeerAdmin;
   readonly verifier: Verifier;
+  readonly index: IndexRebuilder;
   readonly links: LinkService;
   readonly live?: {
     readonly core: Core;
@@ -82,8 +84,17 @@ function peerRoutes({ admin, queries }: RouteComponents): Route[] {
 }
 
 function datasetRoutes(components: RouteComponents): Route[] {
-  const { links, verifier } = components;
+  const { index, links, verifier } = components;
   return [
+    {
+      method: 'POST',
+      path: '/v1/index',
+      streamed: true,
+      handle: ({ body, progress, signal }) => {
+        const dataset = new RequestFields(body).text('dataset');
+        return index.rebuild({ dataset, signal, onProgress: progress });
+      },
+    },
     {
       method: 'POST',
       path: '/v1/verify',

@@ -162,15 +162,17 @@ export interface NativeAddon {
     sivKey: Buffer | undefined,
     idKey: Buffer | undefined,
     items: readonly NativeDecodeItem[],
-  ): Promise<Buffer>;
+    into: Buffer,
+  ): Promise<void>;
   readFolders(paths: readonly Buffer[]): Promise<NativeFolders>;
   readAndCut(
     gearKey: Buffer,
     idKey: Buffer,
     average: number,
     pieces: readonly object[],
-  ): Promise<{ data: Buffer; pieces: NativePiece[] }>;
-  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<{ pieces: NativePiece[] }>;
+    into: Buffer,
+  ): Promise<NativePiece[]>;
+  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<NativePiece[]>;
   runFileBatch(root: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;

@@ -239,7 +239,8 @@ function decodeItem(item: FrameToDecode, index: number, withIds: boolean): Nativ
 }
 
 /**
- * Decodes frames, in order; the results share memory. Rejects with details.index naming the frame:
+ * Decodes frames, in order; the results share memory, that of `into` when it is given, which has
+ * room for them. Rejects with details.index naming the frame:
  * ERR_FRAME_CORRUPT when tag, salt or a chunk id do not match or the file ends early;
  * ERR_PACK_MALFORMED when codec, lengths and payload do not fit each other, or the codec is of a
  * later format; node:fs errors (with `index`) when a file cannot be read. Nothing is returned then.
@@ -247,14 +248,18 @@ function decodeItem(item: FrameToDecode, index: number, withIds: boolean): Nativ
 export async function decodeFrames(
   { encKey, sivKey, idKey }: FrameDecoderKeys,
   items: readonly FrameToDecode[],
+  into?: Buffer,
 ): Promise<Buffer[]> {
   checkKey('encKey', encKey);
   if (sivKey !== undefined) checkKey('sivKey', sivKey);
   if (idKey !== undefined) checkKey('idKey', idKey);
   checkInteger('number of items', items.length, 0, NATIVE_BATCH_ITEMS_MAX);
   const checked = items.map((item, index) => decodeItem(item, index, idKey !== undefined));
-  checkBatchBytes(checked.reduce((sum, { rawLength }) => sum + rawLength, 0));
-  const raw = await settled(nativeAddon().decodeFrames(encKey, sivKey, idKey, checked));
+  const size = checked.reduce((sum, { rawLength }) => sum + rawLength, 0);
+  checkBatchBytes(size);
+  const raw = into ?? Buffer.allocUnsafeSlow(size);
+  checkInteger('room for the chunks', raw.length, size, Infinity);
+  await settled(nativeAddon().decodeFrames(encKey, sivKey, idKey, checked, raw));
   let offset = 0;
   return checked.map(({ rawLength }) => {
     const chunk = raw.subarray(offset, offset + rawLength);

@@ -51,13 +51,15 @@ function readPiece(native: NativePiece): ReadPiece {
 }
 
 /**
- * Reads the pieces and cuts their chunks. `data` has the bytes of all pieces, end to end. A piece
- * that ends before the file does gives only chunks whose end is certain. Links are not followed.
+ * Reads the pieces and cuts their chunks. `into` gets the bytes of all pieces, end to end; it has
+ * room for all lengths. A piece that ends before the file does gives only chunks whose end is
+ * certain. Links are not followed.
  */
 export async function readAndCut(
   keys: ChunkKeys,
   pieces: readonly PieceToCut[],
-): Promise<{ data: Buffer; pieces: CutPiece[] }> {
+  into: Buffer,
+): Promise<CutPiece[]> {
   checkChunkKeys(keys);
   checkInteger('number of pieces', pieces.length, 0, NATIVE_BATCH_ITEMS_MAX);
   for (const { path, offset, length } of pieces) {
@@ -65,16 +67,12 @@ export async function readAndCut(
     checkSize('offset', offset);
     checkSize('length', length);
   }
-  checkBatchBytes(pieces.reduce((sum, { length }) => sum + length, 0));
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  checkBatchBytes(size);
+  checkInteger('room for the pieces', into.length, size, Infinity);
   const { gearKey, idKey, average } = keys;
-  const result = await settled(nativeAddon().readAndCut(gearKey, idKey, average, pieces));
-  return {
-    data: result.data,
-    pieces: result.pieces.map((native) => ({
-      ...readPiece(native),
-      dataOffset: native.dataOffset,
-    })),
-  };
+  const read = await settled(nativeAddon().readAndCut(gearKey, idKey, average, pieces, into));
+  return read.map((native) => ({ ...readPiece(native), dataOffset: native.dataOffset }));
 }
 
 export interface PieceToName {
@@ -105,6 +103,6 @@ export async function readAndName(
     }
   }
   checkBatchBytes(bytes);
-  const { pieces: named } = await settled(nativeAddon().readAndName(idKey, pieces));
+  const named = await settled(nativeAddon().readAndName(idKey, pieces));
   return named.map(readPiece);
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Gathers new chunks into groups that are compressed together: those with a base in one, so that
 // neighbours share their bases, all others in another.
-import { FRAME_BASES_MAX, FRAME_RAW_SIZE_MAX, GROUP_SIZE } from '../base/limits.ts';
+import {
+  CHUNK_SIZE_MAX,
+  FRAME_BASES_MAX,
+  FRAME_RAW_SIZE_MAX,
+  GROUP_CHUNKS_MAX,
+  GROUP_SIZE,
+} from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId } from '../dataset/ids.ts';
+import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
 
 export interface NewChunk {
   readonly id: Buffer;
@@ -12,25 +19,28 @@ export interface NewChunk {
 
 export interface ChunkGroup {
   readonly chunks: readonly NewChunk[];
+  /** What the bytes of all chunks lie in, end to end; the taker of the group holds it. */
+  readonly data: SharedBuffer;
   /** Distinct, at most FRAME_BASES_MAX; with the chunks at most FRAME_RAW_SIZE_MAX bytes. */
   readonly bases: readonly ChunkId[];
 }
 
 export class ChunkGroups {
-  #plain = new OpenGroup();
-  #deltas = new OpenGroup();
+  readonly #buffers = new BufferPool({ size: GROUP_SIZE + CHUNK_SIZE_MAX });
+  #plain = new OpenGroup(this.#buffers);
+  #deltas = new OpenGroup(this.#buffers);
 
-  /** The groups that end with, or before, this chunk. */
+  /** The groups that end with, or before, this chunk, whose bytes are copied. */
   add(chunk: NewChunk, bases: readonly ChunkRef[]): ChunkGroup[] {
     const closed: ChunkGroup[] = [];
     if (bases.length === 0) {
       this.#plain.add(chunk, bases);
-      if (this.#plain.size >= GROUP_SIZE) closed.push(this.#closePlain());
+      if (this.#plain.isFull) closed.push(this.#closePlain());
       return closed;
     }
     if (!this.#deltas.hasRoom(chunk, bases)) closed.push(this.#closeDeltas());
     this.#deltas.add(chunk, bases);
-    if (this.#deltas.size >= GROUP_SIZE) closed.push(this.#closeDeltas());
+    if (this.#deltas.isFull) closed.push(this.#closeDeltas());
     return closed;
   }
 
@@ -41,13 +51,13 @@ export class ChunkGroups {
 
   #closePlain(): ChunkGroup {
     const group = this.#plain.close();
-    this.#plain = new OpenGroup();
+    this.#plain = new OpenGroup(this.#buffers);
     return group;
   }
 
   #closeDeltas(): ChunkGroup {
     const group = this.#deltas.close();
-    this.#deltas = new OpenGroup();
+    this.#deltas = new OpenGroup(this.#buffers);
     return group;
   }
 }
@@ -55,12 +65,16 @@ export class ChunkGroups {
 class OpenGroup {
   readonly #chunks: NewChunk[] = [];
   readonly #bases = new Map<string, ChunkId>();
+  readonly #data: SharedBuffer;
   #size = 0;
   #baseSize = 0;
 
-  /** Raw bytes of the chunks. */
-  get size(): number {
-    return this.#size;
+  constructor(buffers: BufferPool) {
+    this.#data = buffers.take();
+  }
+
+  get isFull(): boolean {
+    return this.#size >= GROUP_SIZE || this.#chunks.length === GROUP_CHUNKS_MAX;
   }
 
   hasRoom(chunk: NewChunk, bases: readonly ChunkRef[]): boolean {
@@ -73,8 +87,9 @@ class OpenGroup {
   }
 
   add(chunk: NewChunk, bases: readonly ChunkRef[]): void {
-    this.#chunks.push(chunk);
-    this.#size += chunk.bytes.length;
+    const start = this.#size;
+    this.#size += chunk.bytes.copy(this.#data.bytes, start);
+    this.#chunks.push({ id: chunk.id, bytes: this.#data.bytes.subarray(start, this.#size) });
     for (const { id, length } of bases) {
       if (this.#bases.has(keyOf(id))) continue;
       this.#bases.set(keyOf(id), id);
@@ -83,7 +98,7 @@ class OpenGroup {
   }
 
   close(): ChunkGroup {
-    return { chunks: this.#chunks, bases: [...this.#bases.values()] };
+    return { chunks: this.#chunks, data: this.#data, bases: [...this.#bases.values()] };
   }
 }
 

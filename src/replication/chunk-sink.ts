@@ -3,11 +3,16 @@
 // they resemble. Several groups are encoded at once, and their frames are appended to packs in the
 // order of the groups, so that equal input makes equal packs.
 import { messageOf } from '../base/errors.ts';
-import { NEW_CHUNKS_BATCH_SIZE } from '../base/limits.ts';
+import {
+  FRAME_RAW_SIZE_MAX,
+  NEW_CHUNKS_BATCH_SIZE,
+  NEW_CHUNKS_BUFFERS_MAX,
+} from '../base/limits.ts';
 import { CHUNK_ID_SIZE } from '../dataset/chunk-list.ts';
 import type { ChunkId } from '../dataset/ids.ts';
 import type { FrameCodec } from '../dataset/pack-layout.ts';
-import { encodeFrames, superFeatures } from '../native/frame.ts';
+import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
+import { encodeFrames, superFeatures, type BaseChunk } from '../native/frame.ts';
 import type { ChunkSet } from '../store/chunk-set.ts';
 import type { FrameToStore } from '../store/pack-writer.ts';
 import type { BaseFinder } from './base-finder.ts';
@@ -23,7 +28,8 @@ export interface FrameSink {
 export interface KnownChunks {
   /** Number of the chunk whose id is at ids[offset..offset+32); -1 when no pack holds it. */
   find(ids: Buffer, offset?: number): number;
-  readChunks(ids: readonly ChunkId[]): Promise<Buffer[]>;
+  /** The chunks, in order, in the buffer, which has room for them. */
+  readChunksInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]>;
 }
 
 /** Keeps the super-features of new chunks. */
@@ -55,8 +61,16 @@ interface Batch {
 }
 
 interface PlacedChunk extends NewChunk {
+  /** What the bytes lie in, held for the chunk. */
+  readonly data: SharedBuffer;
   /** Number of the chunk of the parent's packs that came before it in the stream, or -1. */
   readonly passed: number;
+}
+
+/** Bases of a group, in a buffer of their own. */
+interface Prefix {
+  readonly data: SharedBuffer;
+  readonly bases: readonly BaseChunk[];
 }
 
 export class ChunkSink {
@@ -64,10 +78,14 @@ export class ChunkSink {
   readonly #init: Init;
   #chunks: PlacedChunk[] = [];
   #size = 0;
+  /** What those chunks hold. */
+  readonly #buffers = new Set<SharedBuffer>();
   /** As PlacedChunk.passed, of the next new chunk. */
   #passed = -1;
   readonly #batches: Batch[] = [];
   readonly #groups = new ChunkGroups();
+  readonly #prefixes = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
+  #readingBases: Promise<unknown> = Promise.resolve();
   #uniqueBytes = 0;
   #packBytes = 0;
   /** Appends in order; each waits for its own frames and for the append before. */
@@ -92,9 +110,9 @@ export class ChunkSink {
 
   /**
    * Takes chunks that lie in data one after another from start on; ids has 32 bytes for each
-   * length. The buffers must not change later. Resolves when there is room for more.
+   * length. What is needed later of the data is held. Resolves when there is room for more.
    */
-  async add(data: Buffer, start: number, lengths: Uint32Array, ids: Buffer): Promise<void> {
+  async add(data: SharedBuffer, start: number, lengths: Uint32Array, ids: Buffer): Promise<void> {
     const { added, known } = this.#components;
     let offset = start;
     for (const [index, length] of lengths.entries()) {
@@ -106,11 +124,16 @@ export class ChunkSink {
       } else if (!added.has(ids, at)) {
         const id = ids.subarray(at, at + CHUNK_ID_SIZE);
         added.add(id);
-        this.#chunks.push({ id, bytes: data.subarray(offset, end), passed: this.#passed });
+        data.hold();
+        const bytes = data.bytes.subarray(offset, end);
+        this.#chunks.push({ id, bytes, data, passed: this.#passed });
         this.#passed = -1;
         this.#size += length;
         this.#uniqueBytes += length;
-        if (this.#size >= NEW_CHUNKS_BATCH_SIZE) await this.#launch();
+        this.#buffers.add(data);
+        const isFull =
+          this.#size >= NEW_CHUNKS_BATCH_SIZE || this.#buffers.size > NEW_CHUNKS_BUFFERS_MAX;
+        if (isFull) await this.#launch();
       }
       offset = end;
     }
@@ -135,11 +158,13 @@ export class ChunkSink {
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#size = 0;
+    this.#buffers.clear();
     const features = superFeatures(chunks.map(({ bytes }) => bytes));
     // A failure is met where the batch is taken.
     features.catch(() => undefined);
     this.#batches.push({ chunks, features });
-    if (this.#batches.length <= this.#init.threads) return;
+    // One more is looked at while this one is placed.
+    if (this.#batches.length < 2) return;
     const first = this.#batches.shift();
     if (first !== undefined) await this.#take(first);
   }
@@ -152,7 +177,9 @@ export class ChunkSink {
     for (const [index, chunk] of batch.chunks.entries()) {
       if (chunk.passed >= 0) bases.pass(chunk.passed);
       const found = bases.basesOf(chunk.bytes.length, own, index);
-      for (const group of this.#groups.add(chunk, found)) await this.#store(group);
+      const closed = this.#groups.add(chunk, found);
+      chunk.data.release();
+      for (const group of closed) await this.#store(group);
     }
   }
 
@@ -168,22 +195,25 @@ export class ChunkSink {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     });
     this.#running.push(this.#tail);
-    while (this.#running.length > this.#init.threads) await this.#running.shift();
+    while (this.#running.length >= this.#init.threads) await this.#running.shift();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #encode({
     chunks,
+    data,
     bases,
   }: ChunkGroup): Promise<{ readonly bytes: Buffer; readonly frames: FrameToStore[] }> {
     const { keys, compressionLevel } = this.#init;
     const { keyEpoch } = keys;
-    const baseBytes = await this.#components.known.readChunks(bases);
+    const prefix = await this.#readBases(bases);
     const { bytes, frames } = await encodeFrames(
       { ...keys.epochKeys(keyEpoch), keyEpoch, level: compressionLevel },
       chunks.map((chunk) => chunk.bytes),
-      bases.map((id, index) => ({ id, bytes: baseBytes[index] ?? Buffer.alloc(0) })),
+      prefix.bases,
     );
+    prefix.data.release();
+    data.release();
     const stored = frames.map((frame) => ({
       length: frame.length,
       codec: frame.codec as FrameCodec,
@@ -196,5 +226,19 @@ export class ChunkSink {
       }),
     }));
     return { bytes, frames: stored };
+  }
+
+  /**
+   * One group's bases after the other, because neighbours need the same decoded frames.
+   */
+  #readBases(ids: readonly ChunkId[]): Promise<Prefix> {
+    const prefix = this.#readingBases.then(async (): Promise<Prefix> => {
+      const data = this.#prefixes.take();
+      const chunks = await this.#components.known.readChunksInto(ids, data.bytes);
+      const bases = chunks.map((bytes, index) => ({ id: ids[index] ?? Buffer.alloc(0), bytes }));
+      return { data, bases };
+    });
+    this.#readingBases = prefix.catch(() => undefined);
+    return prefix;
   }
 }

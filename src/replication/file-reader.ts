@@ -10,9 +10,10 @@ import {
 } from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { Hole } from '../dataset/recipe.ts';
+import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
-import { readAndCut, type CutPiece } from '../native/pieces.ts';
+import { readAndCut, type CutPiece, type PieceToCut } from '../native/pieces.ts';
 import type { ChunkSink } from './chunk-sink.ts';
 import { printablePath } from './printable-path.ts';
 import { pushRefs } from './recipe-writer.ts';
@@ -40,7 +41,11 @@ interface Init {
   readonly onRead: (bytes: number) => void;
 }
 
-type Batch = Awaited<ReturnType<typeof readAndCut>>;
+/** Pieces that were read into one buffer, which the reader holds until it has passed them on. */
+interface Batch {
+  readonly data: SharedBuffer;
+  readonly pieces: readonly CutPiece[];
+}
 
 interface Job {
   readonly files: readonly SourceEntry[];
@@ -56,6 +61,7 @@ interface Range {
 export class FileReader {
   readonly #sink: ChunkSink;
   readonly #init: Init;
+  readonly #buffers = new BufferPool({ size: READ_BATCH_SIZE });
 
   constructor(components: { readonly sink: ChunkSink }, init: Init) {
     this.#sink = components.sink;
@@ -85,8 +91,7 @@ export class FileReader {
 
   #start(files: readonly SourceEntry[]): Job {
     if (files.some((entry) => !isSmall(entry))) return { files, batch: undefined };
-    const batch = readAndCut(
-      this.#init.keys,
+    const batch = this.#read(
       files.map(({ path, stat }) => ({
         path: absolutePath(this.#init.root, path),
         offset: 0,
@@ -97,6 +102,11 @@ export class FileReader {
     // A failure is met where the batch is awaited.
     batch.catch(() => undefined);
     return { files, batch };
+  }
+
+  async #read(pieces: readonly PieceToCut[]): Promise<Batch> {
+    const data = this.#buffers.take();
+    return { data, pieces: await readAndCut(this.#init.keys, pieces, data.bytes) };
   }
 
   async *#takeBatch(files: readonly SourceEntry[], batch: Batch): AsyncGenerator<ReadResult> {
@@ -111,9 +121,10 @@ export class FileReader {
         yield await this.#readAgain(entry);
       }
     }
+    batch.data.release();
   }
 
-  async #take(data: Buffer, piece: CutPiece): Promise<ChunkRef[]> {
+  async #take(data: SharedBuffer, piece: CutPiece): Promise<ChunkRef[]> {
     await this.#sink.add(data, piece.dataOffset, piece.lengths, piece.ids);
     const chunks: ChunkRef[] = [];
     pushRefs(chunks, piece.lengths, piece.ids);
@@ -142,7 +153,7 @@ export class FileReader {
     for (let attempt = 2; ; attempt += 1) {
       this.#init.signal.throwIfAborted();
       const look = [{ path, offset: 0, length: 0, isLast: false }];
-      const [state] = (await readAndCut(this.#init.keys, look)).pieces;
+      const [state] = await readAndCut(this.#init.keys, look, Buffer.alloc(0));
       if (state?.stat === undefined) return { entry, skipped: skipReason(state?.error) };
       try {
         return { entry, content: await this.#readRanges(entry, state.stat, []) };
@@ -163,7 +174,7 @@ export class FileReader {
     const read = (range: Range): Promise<Batch> => {
       const length = Math.min(READ_BATCH_SIZE, range.end - range.start);
       const isLast = range.start + length === range.end;
-      return readAndCut(this.#init.keys, [{ path, offset: range.start, length, isLast }]);
+      return this.#read([{ path, offset: range.start, length, isLast }]);
     };
     const chunks: ChunkRef[] = [];
     const ranges = dataRanges(stat.size, holes);
@@ -184,6 +195,7 @@ export class FileReader {
       reading = next === undefined ? undefined : read(next);
       reading?.catch(() => undefined);
       chunks.push(...(await this.#take(data, piece)));
+      data.release();
     }
     return { chunks, holes, stat };
   }

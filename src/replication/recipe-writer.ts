@@ -11,6 +11,7 @@ import {
 } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
 import { RECIPE_HEADER, encodeRecipeEntry, type RecipeEntry } from '../dataset/recipe.ts';
+import { SharedBuffer } from '../native/buffer-pool.ts';
 import { cutAndName, type ChunkKeys } from '../native/chunker.ts';
 import type { ChunkSink } from './chunk-sink.ts';
 
@@ -62,7 +63,7 @@ export class RecipeWriter {
   async #cut(isLast: boolean): Promise<void> {
     const stream = Buffer.concat(this.#pieces);
     const { lengths, ids, consumed } = await cutAndName(this.#keys, stream, isLast);
-    await this.#sink.add(stream, 0, lengths, ids);
+    await this.#sink.add(new SharedBuffer(stream), 0, lengths, ids);
     pushRefs(this.#chunks, lengths, ids);
     this.#length += consumed;
     this.#pieces = [stream.subarray(consumed)];
@@ -71,7 +72,7 @@ export class RecipeWriter {
 
   async #store(bytes: Buffer): Promise<ChunkRef[]> {
     const { lengths, ids } = await cutAndName(this.#keys, bytes, true);
-    await this.#sink.add(bytes, 0, lengths, ids);
+    await this.#sink.add(new SharedBuffer(bytes), 0, lengths, ids);
     const chunks: ChunkRef[] = [];
     pushRefs(chunks, lengths, ids);
     return chunks;

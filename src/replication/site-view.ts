@@ -232,6 +232,13 @@ export interface Difference {
   readonly text: string;
 }
 
+/** Index files that were missing or damaged, of all the packs of a data set. */
+export interface IndexRebuilt {
+  readonly dataset: string;
+  readonly packs: number;
+  readonly rebuilt: number;
+}
+
 export interface VerifyResult {
   readonly dataset: string;
   readonly snapshotId: string;

@@ -2,11 +2,7 @@
 // The packs of a snapshot, opened for reading: which chunk lies in which frame of which pack, and
 // the chunks themselves, decrypted and checked against their ids off-thread.
 import assert from 'node:assert/strict';
-import {
-  FRAMES_KEPT_SIZE_MAX,
-  NATIVE_BATCH_BYTES_MAX,
-  NATIVE_BATCH_ITEMS_MAX,
-} from '../base/limits.ts';
+import { NATIVE_BATCH_BYTES_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
@@ -18,12 +14,11 @@ import { decodeFrames } from '../native/frame.ts';
 import type { FrameToDecode } from '../native/frame.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { FrameTable, type FramePlace } from './frame-table.ts';
+import { KeptFrames } from './kept-frames.ts';
 import { packCorrupt, packMissing, readTrailer } from './pack-reader.ts';
 import type { PackStore } from './pack-store.ts';
 import type { SealedPack } from './pack-writer.ts';
 import { NumberColumn } from './number-column.ts';
-
-const EMPTY = Buffer.alloc(0);
 
 interface OpenPack {
   readonly packId: PackId;
@@ -45,6 +40,11 @@ interface WantedFrame extends PlacedFrame {
   readonly chunks: { readonly wantedIndex: number; readonly start: number; readonly end: number }[];
 }
 
+interface ReadOptions {
+  readonly isForBases: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 export interface PackSetInit {
   readonly secrets: DomainSecrets;
 }
@@ -59,9 +59,7 @@ export class PackSet {
   /** By number of the id: index of the pack, and of the chunk in it. */
   readonly #packOf = new NumberColumn();
   readonly #chunkOf = new NumberColumn();
-  /** Frames of several chunks that were decoded last: readers come for one chunk after the other. */
-  readonly #kept = new Map<string, { readonly raw: Promise<Buffer>; readonly size: number }>();
-  #keptSize = 0;
+  readonly #kept = new KeptFrames();
 
   constructor(packs: PackStore, init: PackSetInit) {
     this.#packs = packs;
@@ -119,6 +117,13 @@ export class PackSet {
     return end - start;
   }
 
+  /** The chunk's id when it can be a base: its frame needs none itself. */
+  plainId(number: number): ChunkId | undefined {
+    const { pack, frameIndex } = this.#place(number);
+    const isPlain = pack.table.place(frameIndex).baseIds.length === 0;
+    return isPlain ? this.#ids.idAt(number) : undefined;
+  }
+
   /**
    * The chunk itself when its frame needs no base; else the base that lies where it does in the
    * frame.
@@ -134,77 +139,76 @@ export class PackSet {
   }
 
   /**
-   * The chunks, in order. They may share memory. ERR_CHUNK_MISSING when one is in no pack of the
-   * set, ERR_PACK_CORRUPT with packId and partIndex when one is damaged, ERR_PACK_MISSING.
+   * The chunks, in order. They share memory. ERR_CHUNK_MISSING when one is in no pack of the set,
+   * ERR_PACK_CORRUPT with packId and partIndex when one is damaged, ERR_PACK_MISSING.
    */
   async readChunks(ids: readonly ChunkId[], signal?: AbortSignal): Promise<Buffer[]> {
-    return this.#read(ids, { isForBases: false }, signal);
+    return this.readChunksInto(ids, undefined, signal);
+  }
+
+  /** The same in a buffer of the caller's, which has room for them. */
+  async readChunksInto(
+    ids: readonly ChunkId[],
+    into: Buffer | undefined,
+    signal?: AbortSignal,
+  ): Promise<Buffer[]> {
+    return this.#read(ids, into, { isForBases: false, signal });
   }
 
   async #read(
     ids: readonly ChunkId[],
-    { isForBases }: { readonly isForBases: boolean },
-    signal: AbortSignal | undefined,
+    into: Buffer | undefined,
+    { isForBases, signal }: ReadOptions,
   ): Promise<Buffer[]> {
     const frames = this.#framesOf(ids);
-    const chunks = new Array<Buffer>(ids.length);
-    const take = (frame: WantedFrame, raw: Buffer): void => {
+    const chunks = this.#roomFor(ids, into);
+    const take = (frame: WantedFrame, raw: Buffer | undefined): void => {
       for (const { wantedIndex, start, end } of frame.chunks) {
-        chunks[wantedIndex] = raw.subarray(start, end);
+        const chunk = chunks[wantedIndex];
+        if (chunk !== undefined) raw?.copy(chunk, 0, start, end);
       }
     };
     for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
       signal?.throwIfAborted();
       const decoded = await this.#decode(batch, []);
-      for (const [index, frame] of batch.entries()) take(frame, decoded[index] ?? EMPTY);
+      for (const [index, frame] of batch.entries()) take(frame, decoded[index]);
     }
-    // One is decoded while the one before is taken apart.
     const groups = frames.filter(isGroup);
-    const started: Promise<Buffer>[] = [];
-    for (const [index, frame] of groups.entries()) {
+    if (isForBases) groups.forEach(refuseBases);
+    // Two are decoded at the same time.
+    for (let first = 0; first < groups.length; first += 2) {
       signal?.throwIfAborted();
-      if (isForBases && frame.place.baseIds.length > 0) throw baseOfBase(frame);
-      for (const next of groups.slice(started.length, index + 2)) {
-        const raw = this.#group(next, signal);
-        raw.catch(() => undefined);
-        started.push(raw);
-      }
-      take(frame, (await started[index]) ?? EMPTY);
+      await Promise.all(
+        groups.slice(first, first + 2).map(async (frame) => {
+          const raw = await this.#kept.hold(frame.key, frame.place.rawLength, (room) =>
+            this.#decodeGroup(frame, room, signal),
+          );
+          take(frame, raw.bytes);
+          raw.release();
+        }),
+      );
     }
     return chunks;
   }
 
-  /** The raw bytes of a frame of several chunks, kept for a while. */
-  #group(frame: WantedFrame, signal: AbortSignal | undefined): Promise<Buffer> {
-    const known = this.#kept.get(frame.key);
-    if (known !== undefined) {
-      this.#kept.delete(frame.key);
-      this.#kept.set(frame.key, known);
-      return known.raw;
-    }
-    const raw = this.#decodeGroup(frame, signal);
-    const size = frame.place.rawLength;
-    this.#kept.set(frame.key, { raw, size });
-    this.#keptSize += size;
-    raw.catch(() => this.#forget(frame.key));
-    for (const [key] of this.#kept) {
-      if (this.#keptSize <= FRAMES_KEPT_SIZE_MAX) break;
-      this.#forget(key);
-    }
-    return raw;
+  /** A stretch of the buffer for each chunk, end to end. */
+  #roomFor(ids: readonly ChunkId[], into: Buffer | undefined): Buffer[] {
+    const lengths = ids.map((id) => this.lengthOf(this.#numberOf(id)));
+    const size = lengths.reduce((sum, length) => sum + length, 0);
+    const room = into ?? Buffer.allocUnsafeSlow(size);
+    assert(room.length >= size);
+    let end = 0;
+    return lengths.map((length) => room.subarray(end, (end += length)));
   }
 
-  #forget(key: string): void {
-    this.#keptSize -= this.#kept.get(key)?.size ?? 0;
-    this.#kept.delete(key);
-  }
-
-  async #decodeGroup(frame: WantedFrame, signal: AbortSignal | undefined): Promise<Buffer> {
+  async #decodeGroup(
+    frame: WantedFrame,
+    into: Buffer,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { baseIds } = frame.place;
-    const bases = await this.#read(baseIds, { isForBases: true }, signal);
-    const [raw] = await this.#decode([frame], bases);
-    assert(raw !== undefined);
-    return raw;
+    const bases = await this.#read(baseIds, undefined, { isForBases: true, signal });
+    await this.#decode([frame], bases, into);
   }
 
   #addEntries(packId: PackId, entries: readonly FrameEntry[]): void {
@@ -257,13 +261,18 @@ export class PackSet {
   }
 
   /** All of one key epoch; bases are those of the one frame that needs any. */
-  async #decode(batch: readonly PlacedFrame[], bases: readonly Buffer[]): Promise<Buffer[]> {
+  async #decode(
+    batch: readonly PlacedFrame[],
+    bases: readonly Buffer[],
+    into?: Buffer,
+  ): Promise<Buffer[]> {
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     const keys = { ...deriveEpochKeys(this.#secrets, keyEpoch), idKey: this.#idKey };
     try {
       return await decodeFrames(
         keys,
         batch.map((frame) => ({ ...toDecode(frame), bases })),
+        into,
       );
     } catch (error) {
       const frame = batch[failedIndex(error) ?? -1];
@@ -281,8 +290,10 @@ function isGroup({ pack, frameIndex, place }: WantedFrame): boolean {
   return pack.table.chunkCountOf(frameIndex) > 1 || place.baseIds.length > 0;
 }
 
-function baseOfBase({ pack: { packId }, place: { offset } }: PlacedFrame): ReplicationError {
-  return new ReplicationError(
+/** A base is stored without bases: ERR_PACK_MALFORMED. */
+function refuseBases({ pack: { packId }, place: { baseIds, offset } }: PlacedFrame): void {
+  if (baseIds.length === 0) return;
+  throw new ReplicationError(
     'ERR_PACK_MALFORMED',
     `pack ${packId} has a base at offset ${offset} that needs bases itself`,
     { packId, offset },

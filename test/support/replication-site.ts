@@ -10,6 +10,7 @@ import type { KeyLookup } from '../../src/dataset/envelope.ts';
 import { Identity } from '../../src/peers/identity.ts';
 import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
+import { IndexRebuilder } from '../../src/replication/index-rebuilder.ts';
 import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
 import {
   DatasetRegistry,
@@ -70,6 +71,7 @@ export interface ReplicationSite {
   readonly acceptance: ManifestAcceptance;
   readonly publisher: Publisher;
   readonly verifier: Verifier;
+  readonly index: IndexRebuilder;
   /** A folder beside the home. */
   newFolder(name: string): string;
   publish(path: string, dataset?: string): Promise<Published>;
@@ -120,6 +122,7 @@ export async function replicationSite(
     { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3, ...init.parameters },
   );
   const verifier = new Verifier({ ...site, exchange, library });
+  const index = new IndexRebuilder({ ...site, library });
   await exchange.start();
   t.after(async () => {
     await follows.stop();
@@ -132,7 +135,8 @@ export async function replicationSite(
     return path;
   };
   return {
-    ...{ ...site, exchange, source, outbox, follows, acceptance, publisher, verifier },
+    ...{ ...site, exchange, source, outbox, follows, acceptance, publisher },
+    ...{ verifier, index },
     newFolder,
     publish: (path, dataset = 'files') =>
       publisher.publish({

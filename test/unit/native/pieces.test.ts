@@ -21,7 +21,8 @@ test('small files are read and cut in one call', async (t) => {
     await writeFile(path, file);
     pieces.push({ path: Buffer.from(path), offset: 0, length: file.length, isLast: true });
   }
-  const { data, pieces: cut } = await readAndCut(KEYS, pieces);
+  const data = Buffer.alloc(pieces.reduce((sum, { length }) => sum + length, 0));
+  const cut = await readAndCut(KEYS, pieces, data);
   assert.deepEqual(data, Buffer.concat(files));
   let offset = 0;
   for (const [index, file] of files.entries()) {
@@ -43,7 +44,7 @@ test('a big file is read piece by piece, from the end of the last chunk on', asy
     const length = Math.min(60_000, data.length - offset);
     const isLast = offset + length === data.length;
     const piece = { path: Buffer.from(path), offset, length, isLast };
-    const [cut] = (await readAndCut(KEYS, [piece])).pieces;
+    const [cut] = await readAndCut(KEYS, [piece], Buffer.alloc(piece.length));
     assert(cut !== undefined && cut.consumed > 0);
     lengths.push(...cut.lengths);
     ids.push(cut.ids);
@@ -71,18 +72,21 @@ test('what cannot be read is named, the others are read', async (t) => {
   await symlink('file', path('link'));
   const names = ['absent', 'link', '.', 'file'];
   const pieces = names.map((name) => ({ path: path(name), offset: 0, length: 10, isLast: true }));
-  const { data, pieces: cut } = await readAndCut(KEYS, pieces);
+  const data = Buffer.alloc(pieces.reduce((sum, { length }) => sum + length, 0));
+  const cut = await readAndCut(KEYS, pieces, data);
   assert.deepEqual(
     cut.map(({ error }) => error),
     ['ENOENT', 'ELOOP', 'EINVAL', undefined],
   );
-  assert.equal(data.toString(), 'text');
+  assert.equal(data.toString('latin1', 0, 4), 'text');
   assert.deepEqual([...(cut[3]?.lengths ?? [])], [4]);
 });
 
 test('a batch that would hold too much is refused', async () => {
   const piece = { path: Buffer.from('x'), offset: 0, length: NATIVE_BATCH_BYTES_MAX, isLast: true };
-  await assert.rejects(readAndCut(KEYS, [piece, piece]), (error) =>
+  await assert.rejects(readAndCut(KEYS, [piece, piece], Buffer.alloc(0)), (error) =>
     hasCode(error, 'ERR_LIMIT_EXCEEDED'),
   );
+  const short = readAndCut(KEYS, [{ ...piece, length: 10 }], Buffer.alloc(9));
+  await assert.rejects(short, (error) => hasCode(error, 'ERR_ARGUMENT_INVALID'));
 });

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Buffers that are used again: fresh ones of megabytes each would make the collector run for them
+// alone, over and over.
+
+/** A buffer that several users hold; after the last release it may be filled anew. */
+export class SharedBuffer {
+  readonly bytes: Buffer;
+  readonly #onFree: (bytes: Buffer) => void;
+  #holders = 1;
+
+  constructor(bytes: Buffer, onFree: (bytes: Buffer) => void = () => undefined) {
+    this.bytes = bytes;
+    this.#onFree = onFree;
+  }
+
+  /** One more user, who releases it too. */
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders === 0) this.#onFree(this.bytes);
+  }
+}
+
+/** As many buffers as are in use at the same time; one that is never released is let go. */
+export class BufferPool {
+  readonly #size: number;
+  readonly #free: Buffer[] = [];
+
+  /** size in bytes, of each buffer. */
+  constructor(init: { readonly size: number }) {
+    this.#size = init.size;
+  }
+
+  /** Its content is what was in it before. The taker holds it. */
+  take(): SharedBuffer {
+    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+    return new SharedBuffer(bytes, (free) => this.#free.push(free));
+  }
+}

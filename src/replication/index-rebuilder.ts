@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `muleplex index rebuild`: makes the index files of a data set's packs anew where they are missing
+// or damaged, from the packs themselves.
+import { ReplicationError, hasCode } from '../base/errors.ts';
+import { NEW_CHUNKS_BATCH_SIZE } from '../base/limits.ts';
+import type { ChunkId, PackId } from '../dataset/ids.ts';
+import { SUPER_FEATURE_COUNT, superFeatures } from '../native/frame.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
+import type { PackSet } from '../store/pack-set.ts';
+import type { DatasetRegistry } from './dataset-registry.ts';
+import type { PackLibrary } from './pack-library.ts';
+import type { IndexRebuilt } from './site-view.ts';
+import type { SnapshotChain } from './snapshot-chain.ts';
+
+interface Components {
+  readonly registry: DatasetRegistry;
+  readonly chain: SnapshotChain;
+  readonly library: PackLibrary;
+  readonly features: FeatureStore;
+}
+
+interface Options {
+  /** Name or id. */
+  readonly dataset: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: { readonly packsDone: number; readonly packs: number }) => void;
+}
+
+export class IndexRebuilder {
+  readonly #components: Components;
+
+  constructor(components: Components) {
+    this.#components = components;
+  }
+
+  /** Packs whose file was whole are left as they are. */
+  async rebuild({ dataset: name, signal, onProgress }: Options): Promise<IndexRebuilt> {
+    const { chain, library, registry } = this.#components;
+    const dataset = registry.resolve(name);
+    const head = await chain.head(dataset.id);
+    if (head === undefined) {
+      throw new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `nothing of ${dataset.name} is here yet`, {
+        datasetId: dataset.id,
+      });
+    }
+    const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
+    return library.reading(dataset, packs, signal, async (set) => {
+      let rebuilt = 0;
+      let packsDone = 0;
+      for (const packId of packs.keys()) {
+        signal.throwIfAborted();
+        if (!(await this.#isWhole(packId))) {
+          await this.#rebuildPack(set, packId, signal);
+          rebuilt += 1;
+        }
+        packsDone += 1;
+        onProgress({ packsDone, packs: packs.size });
+      }
+      return { dataset: dataset.name, packs: packs.size, rebuilt };
+    });
+  }
+
+  async #isWhole(packId: PackId): Promise<boolean> {
+    try {
+      return (await this.#components.features.get(packId)) !== undefined;
+    } catch (error) {
+      if (hasCode(error, 'ERR_INDEX_CORRUPT')) return false;
+      throw error;
+    }
+  }
+
+  async #rebuildPack(set: PackSet, packId: PackId, signal: AbortSignal): Promise<void> {
+    const numbers = [...set.numbersOf(packId)];
+    const features = new Uint32Array(numbers.length * SUPER_FEATURE_COUNT);
+    let indices: number[] = [];
+    let ids: ChunkId[] = [];
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      const found = await superFeatures(await set.readChunks(ids, signal));
+      for (const [place, index] of indices.entries()) {
+        const from = place * SUPER_FEATURE_COUNT;
+        features.set(found.subarray(from, from + SUPER_FEATURE_COUNT), index * SUPER_FEATURE_COUNT);
+      }
+      indices = [];
+      ids = [];
+      size = 0;
+    };
+    for (const [index, number] of numbers.entries()) {
+      const id = set.plainId(number);
+      // What is a delta itself is no base.
+      if (id === undefined) continue;
+      indices.push(index);
+      ids.push(id);
+      size += set.lengthOf(number);
+      if (size >= NEW_CHUNKS_BATCH_SIZE) await flush();
+    }
+    if (ids.length > 0) await flush();
+    await this.#components.features.put(packId, features);
+  }
+}
