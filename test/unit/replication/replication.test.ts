@@ -24,9 +24,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences } from '../../../scripts/lab/compare.ts';
 import { hasCode } from '../../../src/base/errors.ts';
-import type { FrameEntry } from '../../../src/dataset/pack-layout.ts';
 import type { Published } from '../../../src/replication/publisher.ts';
-import type { IndexRebuilt } from '../../../src/replication/site-view.ts';
 import { FolderCore } from '../../support/folder-core.ts';
 import {
   handOver,
@@ -104,65 +102,6 @@ test('a replica has content, metadata, links and holes of its source', async (t)
   assert.ok(blocks * 512 < 1_000_000, `the hole takes ${blocks} blocks`);
   const states = (await at.reader.receipts.of(published.row.snapshotId)).map(({ state }) => state);
   assert.deepEqual(states, ['visible']);
-});
-
-test('changed files become deltas of plain chunks, and replicas have them', async (t) => {
-  const at = await pair(t);
-  const path = join(at.source, 'data');
-  await writeFile(path, testBytes(3_000_000, 1));
-  for (let number = 0; number < 50; number += 1) {
-    await writeFile(join(at.source, `small ${number}`), `text ${number} `.repeat(200));
-  }
-  const entriesOf = ({ packs }: Published): FrameEntry[] => packs.flatMap(({ entries }) => entries);
-  const first = entriesOf(await replicate(at));
-  assert.ok(first.some(({ codec, chunks }) => codec === 2 && chunks.length > 30));
-  const plain = new Set(first.flatMap(({ chunks }) => chunks.map(({ id }) => id.toString('hex'))));
-  for (let version = 2; version < 5; version += 1) {
-    const bytes = await readFile(path);
-    testBytes(100, version).copy(bytes, version * 500_000);
-    await writeFile(path, bytes);
-    await appendFile(path, 'more');
-    const published = await replicate(at);
-    const size = published.packs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    assert.ok(size < published.uniqueBytes / 4, `${size} of ${published.uniqueBytes}`);
-    const deltas = entriesOf(published).filter(({ codec }) => codec === 3);
-    assert.ok(deltas.length > 0);
-    for (const id of deltas.flatMap(({ baseIds }) => baseIds)) {
-      assert.ok(plain.has(id.toString('hex')));
-    }
-  }
-});
-
-test('index files that are lost or damaged are made anew as they were', async (t) => {
-  const { writer, source } = await pair(t);
-  await makeTree(source);
-  await writer.publish(source);
-  await appendFile(join(source, 'large'), testBytes(3_000_000, 9));
-  await writer.publish(source);
-  const folder = writer.home.indexFolder;
-  const read = async (): Promise<[string, Buffer][]> =>
-    Promise.all(
-      (await readdir(folder))
-        .sort()
-        .map(async (name): Promise<[string, Buffer]> => [name, await readFile(join(folder, name))]),
-    );
-  const before = await read();
-  const [first, second] = before;
-  assert.ok(first !== undefined && second !== undefined);
-  await rm(join(folder, first[0]));
-  await truncate(join(folder, second[0]), 50);
-  // A publish goes on without them.
-  await appendFile(join(source, 'large'), 'more');
-  await writer.publish(source);
-  const { signal } = new AbortController();
-  const rebuild = (): Promise<IndexRebuilt> =>
-    writer.index.rebuild({ dataset: 'files', signal, onProgress: () => undefined });
-  assert.equal((await rebuild()).rebuilt, 2);
-  assert.deepEqual(
-    (await read()).filter(([name]) => before.some(([old]) => old === name)),
-    before,
-  );
-  assert.equal((await rebuild()).rebuilt, 0);
 });
 
 test('an empty folder has a replica', async (t) => {
