@@ -73,7 +73,7 @@ void RecordEncoder::seal(const uint8_t* plain, size_t size, uint8_t* out) {
 
 uint8_t* RecordDecoder::space() {
   MULEPLEX_CHECK(available() == 0);
-  return buffer_.data() + filled_;
+  return (inBody_ ? body_.get() : header_) + filled_;
 }
 
 bool RecordDecoder::put(size_t size) {
@@ -81,35 +81,46 @@ bool RecordDecoder::put(size_t size) {
   if (failed_) return false;
   filled_ += size;
   if (filled_ < wanted_) return true;
-  if (wanted_ == kRecordHeaderSize) {
-    const size_t length = getLength(buffer_.data());
+  filled_ = 0;
+  if (!inBody_) {
+    const size_t length = getLength(header_);
     // A record without plain bytes would be work for nothing.
     if (length <= kGcmTagSize || length > kRecordPlainSizeMax + kGcmTagSize) {
       failed_ = true;
       return false;
     }
-    wanted_ = kRecordHeaderSize + length;
-    if (buffer_.size() < wanted_) buffer_.resize(wanted_);
+    if (bodyCapacity_ < length) {
+      body_.reset(new uint8_t[length]);
+      bodyCapacity_ = length;
+    }
+    wanted_ = length;
+    inBody_ = true;
     return true;
   }
-  uint8_t* body = buffer_.data() + kRecordHeaderSize;
-  const size_t plainSize = wanted_ - kRecordOverhead;
-  filled_ = 0;
+  const size_t plainSize = wanted_ - kGcmTagSize;
   wanted_ = kRecordHeaderSize;
-  if (!cipher_.open(buffer_.data(), body, plainSize, body)) {
+  inBody_ = false;
+  if (!cipher_.open(header_, body_.get(), plainSize, body_.get())) {
     failed_ = true;
     return false;
   }
-  plainStart_ = kRecordHeaderSize;
-  plainEnd_ = kRecordHeaderSize + plainSize;
+  plainStart_ = 0;
+  plainEnd_ = plainSize;
   return true;
 }
 
 size_t RecordDecoder::take(uint8_t* out, size_t size) {
   const size_t taken = std::min(size, available());
-  if (taken > 0) std::memcpy(out, buffer_.data() + plainStart_, taken);
+  if (taken > 0) std::memcpy(out, plain(), taken);
   plainStart_ += taken;
   return taken;
+}
+
+std::unique_ptr<uint8_t[]> RecordDecoder::release() {
+  MULEPLEX_CHECK(isWhole());
+  plainEnd_ = 0;
+  bodyCapacity_ = 0;
+  return std::move(body_);
 }
 
 }  // namespace muleplex

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "crypto.h"
 
@@ -76,12 +76,24 @@ class RecordDecoder {
   /// Plain bytes of the last record that were not taken yet.
   size_t available() const { return plainEnd_ - plainStart_; }
 
+  /// The first of them.
+  const uint8_t* plain() const { return body_.get() + plainStart_; }
+
   /// Copies up to `size` of them.
   size_t take(uint8_t* out, size_t size);
 
+  /// True if none of the last record was taken yet.
+  bool isWhole() const { return plainStart_ == 0 && plainEnd_ > 0; }
+
+  /// Gives all plain bytes of such a record without a copy.
+  std::unique_ptr<uint8_t[]> release();
+
  private:
   RecordCipher cipher_;
-  std::vector<uint8_t> buffer_ = std::vector<uint8_t>(kRecordHeaderSize);
+  uint8_t header_[kRecordHeaderSize];
+  std::unique_ptr<uint8_t[]> body_;
+  size_t bodyCapacity_ = 0;
+  bool inBody_ = false;
   size_t filled_ = 0;
   size_t wanted_ = kRecordHeaderSize;
   size_t plainStart_ = 0;

@@ -6,6 +6,7 @@
 #include "lane_compress.h"
 #include "lane_hash.h"
 #include "md4.h"
+#include "pair_lanes.h"
 #include "sha256.h"
 #include "sha256_compress.h"
 #include "test.h"
@@ -116,6 +117,32 @@ TEST("hashes of several messages at once are those of each alone") {
         sha1.update(messages[m], size);
         const Sha1Digest digest = sha1.finish();
         EXPECT(std::equal(digest.begin(), digest.end(), sha1s.data() + m * kSha1Size));
+      }
+    }
+  }
+}
+
+TEST("both hashes of messages read side by side are those of each alone") {
+  const Bytes data = testBytes(8 * 1000 + 5000, 9);
+  for (const size_t size : {0, 1, 63, 64, 65, 120, 1000, 4096}) {
+    for (size_t count = 1; count <= PairLanes::kMessagesMax; ++count) {
+      PairLanes lanes(count);
+      for (size_t start = 0; start < size;) {
+        // Pieces of one block, two, three, ..., and what is left.
+        const size_t taken = std::min(size - start, start + kHashBlockSize);
+        const uint8_t* pieces[PairLanes::kMessagesMax];
+        for (size_t m = 0; m < count; ++m) pieces[m] = data.data() + 1000 * m + m % 3 + start;
+        lanes.update(pieces, taken);
+        start += taken;
+      }
+      Bytes md4s(count * kMd4Size), sha256s(count * kSha256Size);
+      lanes.finish(md4s.data(), sha256s.data());
+      for (size_t m = 0; m < count; ++m) {
+        uint8_t out[kSha256Size];
+        md4(data.data() + 1000 * m + m % 3, size, out);
+        EXPECT(std::equal(out, out + kMd4Size, md4s.data() + m * kMd4Size));
+        sha256(data.data() + 1000 * m + m % 3, size, out);
+        EXPECT(std::equal(out, out + kSha256Size, sha256s.data() + m * kSha256Size));
       }
     }
   }

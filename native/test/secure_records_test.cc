@@ -53,6 +53,31 @@ TEST("records come out as they went in, whatever the cuts") {
   }
 }
 
+TEST("the plain bytes of a record can be kept while the next ones come") {
+  RecordEncoder encoder(testKey(1));
+  RecordDecoder decoder(testKey(1));
+  const Bytes first = testBytes(5000, 1), second = testBytes(6000, 2), third = testBytes(10, 3);
+  Bytes plain;
+  const auto feedRecord = [&](const Bytes& record) {
+    for (size_t start = 0; start < record.size();) {
+      const size_t taken = std::min(decoder.spaceSize(), record.size() - start);
+      std::memcpy(decoder.space(), record.data() + start, taken);
+      start += taken;
+      EXPECT(decoder.put(taken));
+    }
+  };
+  feedRecord(sealed(encoder, first));
+  EXPECT(decoder.available() == first.size());
+  EXPECT(std::equal(first.begin(), first.end(), decoder.plain()));
+  const auto kept = decoder.release();
+  EXPECT(decoder.available() == 0);
+  feedRecord(sealed(encoder, second));
+  const auto keptToo = decoder.release();
+  EXPECT(feed(decoder, sealed(encoder, third), 7, plain) && plain == third);
+  EXPECT(std::equal(first.begin(), first.end(), kept.get()));
+  EXPECT(std::equal(second.begin(), second.end(), keptToo.get()));
+}
+
 TEST("more bytes than a record holds become several records") {
   RecordEncoder encoder(testKey(1));
   RecordDecoder decoder(testKey(1));

@@ -46,6 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       MULEPLEX_CHECK((choice & 5) != 0);
       break;
     }
+    if ((choice & 8) != 0 && decoder.available() > 0) {
+      const size_t got = decoder.available();
+      const auto released = decoder.release();
+      plain.insert(plain.end(), released.get(), released.get() + got);
+    }
     while (const size_t got = decoder.take(out, sizeof out)) {
       plain.insert(plain.end(), out, out + got);
     }

@@ -37,8 +37,8 @@ async function main(cleanup: Cleanup): Promise<void> {
 
 /** What is printed in the end. */
 async function measured(bench: Bench, options: BenchOptions): Promise<string> {
-  const { swarm, cuts, json } = options;
-  if (swarm !== undefined) return shown({ swarm: await bench.swarm(swarm) }, json);
+  const { swarm, plain, cuts, json } = options;
+  if (swarm !== undefined) return shown({ swarm: await bench.swarm(swarm, plain) }, json);
   if (cuts) return shown({ cuts: await bench.cuts() }, json);
   const cases = await bench.transfers(options.cases, options.stock);
   return json ? JSON.stringify({ cases }) : resultTable(cases);

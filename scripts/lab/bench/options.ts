@@ -22,6 +22,8 @@ export interface BenchOptions {
   /** Where the scratch folder is made; on tmpfs unless somebody wants their disk measured. */
   readonly work: string;
   readonly stock: boolean;
+  /** True: links as fast as the kernel carries them. */
+  readonly plain: boolean;
   /** Followers of one publisher; then this is what is measured. */
   readonly swarm: number | undefined;
   /** True: how soon sources are used again after cuts is what is measured. */
@@ -90,8 +92,8 @@ export async function parseOptions(args: readonly string[]): Promise<BenchOption
   whole('--runs', parsed.runs, RUNS_MAX);
   if (parsed.packs !== undefined) whole('--packs', parsed.packs, PACKS_MAX);
   if (parsed.swarm !== undefined) whole('--swarm', parsed.swarm, FOLLOWERS_MAX);
-  const { runs, json, core, work, stock, swarm, cuts } = parsed;
-  return { cases: casesOf(parsed), runs, json, core, work, stock, swarm, cuts };
+  const { quick: plain, runs, json, core, work, stock, swarm, cuts } = parsed;
+  return { cases: casesOf(parsed), plain, runs, json, core, work, stock, swarm, cuts };
 }
 
 function casesOf(parsed: {

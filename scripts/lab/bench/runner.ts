@@ -55,15 +55,17 @@ export class Bench {
     return results;
   }
 
-  async swarm(followers: number): Promise<SwarmResult> {
-    const place = { followers, bytes: SWARM_BYTES, ...SWARM_LINE };
+  /** With plain, on links as fast as the kernel carries them: what memory it takes then. */
+  async swarm(followers: number, plain: boolean): Promise<SwarmResult> {
+    const place = { followers, bytes: SWARM_BYTES, ...(plain ? PLAIN_LINE : SWARM_LINE) };
     await this.#warmUp((followers + 1) * place.bytes);
     const payloads = await this.#payloadsOf(place.bytes, 1);
     const runs: SwarmRun[] = [];
     return this.#inNetwork(followers + 1, place, async (network) => {
       for (let index = 1; index <= this.#init.runs; index++) {
         const limitMs = RUN_LIMIT_MS;
-        const figures = await swarmRun({ ...this.#init, network, followers, payloads, limitMs });
+        const init = { ...this.#init, network, followers, payloads, limitMs };
+        const figures = await swarmRun({ ...init, isShaped: place.rateMbit !== null });
         runs.push(figures);
         say(`run ${index}: ${JSON.stringify(figures)}`);
       }
@@ -166,6 +168,7 @@ export class Bench {
 
 type Line = Pick<BenchCase, 'rateMbit'> & { readonly rttMs: number; readonly lossPct: number };
 
+const PLAIN_LINE: Line = { rateMbit: null, rttMs: 0, lossPct: 0 };
 const SWARM_LINE = { rateMbit: SWARM_RATE_MBIT, rttMs: SWARM_RTT_MS, lossPct: 0 };
 
 /** Queues of one bandwidth-delay product, as routers are made for; below it 256 KiB. */

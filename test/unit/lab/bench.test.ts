@@ -55,6 +55,8 @@ describe("the command line of the core's benchmark", () => {
       [null],
     );
     await assert.rejects(parseOptions(['--quick', '--rtt', '5']), /--quick/);
+    const { swarm, plain } = (await parseOptions(['--swarm', '4', '--quick'])) ?? assert.fail();
+    assert.deepEqual([swarm, plain], [4, true]);
   });
 
   it('refuses what it cannot do', async () => {
