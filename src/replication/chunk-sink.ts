@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Takes named chunks in order and stores those that no pack has yet: in groups, or as deltas of what
-// they resemble. Several groups are encoded at once, and their frames are appended to packs in the
-// order of the groups, so that equal input makes equal packs.
+// Takes named chunks in order and stores those that no pack has yet: in groups, or as deltas of
+// what they resemble. Several groups are encoded at once, and their frames are appended to packs in
+// the order of the groups, so that equal input makes equal packs.
 import { messageOf } from '../base/errors.ts';
 import {
   FRAME_RAW_SIZE_MAX,
