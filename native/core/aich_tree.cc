@@ -8,8 +8,6 @@
 namespace muleplex {
 namespace {
 
-size_t leftCount(size_t count, bool isLeft) { return (isLeft ? count + 1 : count) / 2; }
-
 std::vector<Sha1Digest> hashBlocks(const std::vector<const uint8_t*>& blocks, size_t size) {
   static_assert(sizeof(Sha1Digest) == kSha1Size, "digests lie end to end");
   std::vector<Sha1Digest> digests(blocks.size());
@@ -59,13 +57,13 @@ Sha1Digest AichTree::join(const Sha1Digest& left, const Sha1Digest& right) {
 // The recursion is as deep as the tree: at most 6 levels of blocks and 15 of parts.
 Sha1Digest AichTree::blockRoot(size_t begin, size_t end, bool isLeft) {
   if (end - begin == 1) return blocks_[begin];
-  const size_t middle = begin + leftCount(end - begin, isLeft);
+  const size_t middle = begin + aichLeftCount(end - begin, isLeft);
   return join(blockRoot(begin, middle, true), blockRoot(middle, end, false));
 }
 
 Sha1Digest AichTree::partRoot(size_t begin, size_t end, bool isLeft) {
   if (end - begin == 1) return isLeft ? parts_[begin].asLeft : parts_[begin].asRight;
-  const size_t middle = begin + leftCount(end - begin, isLeft);
+  const size_t middle = begin + aichLeftCount(end - begin, isLeft);
   return join(partRoot(begin, middle, true), partRoot(middle, end, false));
 }
 

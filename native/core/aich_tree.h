@@ -13,6 +13,9 @@
 
 namespace muleplex {
 
+/// Of the leaves below a node, how many are on the left.
+inline size_t aichLeftCount(size_t count, bool isLeft) { return (isLeft ? count + 1 : count) / 2; }
+
 /// Collects block hashes in file order. Memory is 40 bytes a part: a part's shape depends on the
 /// side it hangs on, which only the file's size tells, so both roots are kept.
 class AichTree {

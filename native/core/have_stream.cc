@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "check.h"
+#include "ed2k_layout.h"
 
 namespace muleplex {
 namespace {
@@ -22,9 +23,12 @@ enum Kind : uint8_t {
   kAsk,
   kAlive,
   kAgain,
+  kBlocks,
 };
 
 constexpr size_t kSequenceSize = 4;
+
+constexpr size_t kHaveBlocksMax = (kPartSize + kBlockSize - 1) / kBlockSize;
 
 size_t bitmapSize(size_t count) { return (count + 7) / 8; }
 
@@ -48,7 +52,7 @@ class Records {
       if (!isMalformed_ && listener) {
         kind == kAsk ? listener->onAsk(token) : listener->onAlive(token);
       }
-    } else if (kind <= kLost) {
+    } else if (kind <= kLost || kind == kBlocks) {
       tellFile(kind, listener);
     } else {
       isMalformed_ = true;
@@ -66,11 +70,13 @@ class Records {
       tellParts(file, listener);
     } else if (kind >= kHas) {
       const uint32_t part = takeU32();
+      const HaveBlocks blocks = kind == kBegun || kind == kBlocks ? takeBlocks() : 0;
       isMalformed_ |= part >= kHavePartsMax;
       if (isMalformed_ || !listener) return;
       if (kind == kHas) listener->onHas(file, part);
-      if (kind == kBegun) listener->onBegun(file, part);
+      if (kind == kBegun) listener->onBegun(file, part, blocks);
       if (kind == kLost) listener->onLost(file, part);
+      if (kind == kBlocks) listener->onBlocks(file, part, blocks);
     } else if (listener) {
       if (kind == kWant) listener->onWant(file);
       if (kind == kLeave) listener->onLeave(file);
@@ -111,6 +117,13 @@ class Records {
     const uint8_t* bytes = take(4);
     if (!bytes) return 0;
     return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
+  }
+
+  HaveBlocks takeBlocks() {
+    const HaveBlocks low = takeU32();
+    const HaveBlocks blocks = low | static_cast<HaveBlocks>(takeU32()) << 32;
+    isMalformed_ |= blocks >> kHaveBlocksMax != 0;
+    return blocks;
   }
 
   const uint8_t* data_;
@@ -157,16 +170,24 @@ void HaveWriter::has(const HaveHash& file, uint32_t part) {
   put(part);
 }
 
-void HaveWriter::begun(const HaveHash& file, uint32_t part) {
-  begin(kBegun, file.size() + 4);
+void HaveWriter::begun(const HaveHash& file, uint32_t part, HaveBlocks blocks) {
+  begin(kBegun, file.size() + 12);
   put(file);
   put(part);
+  put(blocks);
 }
 
 void HaveWriter::lost(const HaveHash& file, uint32_t part) {
   begin(kLost, file.size() + 4);
   put(file);
   put(part);
+}
+
+void HaveWriter::blocks(const HaveHash& file, uint32_t part, HaveBlocks blocks) {
+  begin(kBlocks, file.size() + 12);
+  put(file);
+  put(part);
+  put(blocks);
 }
 
 void HaveWriter::ask(uint32_t token) {
@@ -195,6 +216,11 @@ void HaveWriter::begin(uint8_t kind, size_t bodySize) {
 
 void HaveWriter::put(uint32_t value) {
   for (int shift = 0; shift < 32; shift += 8) open_.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+void HaveWriter::put(uint64_t value) {
+  put(static_cast<uint32_t>(value));
+  put(static_cast<uint32_t>(value >> 32));
 }
 
 void HaveWriter::put(const HaveHash& file) { open_.insert(open_.end(), file.begin(), file.end()); }

@@ -13,11 +13,12 @@
 //   4 all    fileHash[16]                  every part is here
 //   5 none   fileHash[16]                  there is no such file here
 //   6 has    fileHash[16] partIndex:u32
-//   7 begun  fileHash[16] partIndex:u32    it is about to be here
+//   7 begun  fileHash[16] partIndex:u32 blocks:u64   these of its blocks are about to be here
 //   8 lost   fileHash[16] partIndex:u32    it is neither here nor begun
 //   9 ask    token:u32                     answer with `alive`
 //  10 alive  token:u32
 //  11 again  -                             something was missed: start with reset
+//  12 blocks fileHash[16] partIndex:u32 blocks:u64   the part is not here, but these of its blocks
 #ifndef MULEPLEX_CORE_HAVE_STREAM_H_
 #define MULEPLEX_CORE_HAVE_STREAM_H_
 
@@ -30,6 +31,8 @@ namespace muleplex {
 
 using HaveHash = std::array<uint8_t, 16>;
 using HaveParts = std::vector<bool>;
+/// Blocks of a part, bit i for block i.
+using HaveBlocks = uint64_t;
 
 /// No file of eD2k has more parts (2^38 bytes).
 inline constexpr uint32_t kHavePartsMax = 28'257;
@@ -49,8 +52,9 @@ class HaveWriter {
   void all(const HaveHash& file);
   void none(const HaveHash& file);
   void has(const HaveHash& file, uint32_t part);
-  void begun(const HaveHash& file, uint32_t part);
+  void begun(const HaveHash& file, uint32_t part, HaveBlocks blocks);
   void lost(const HaveHash& file, uint32_t part);
+  void blocks(const HaveHash& file, uint32_t part, HaveBlocks blocks);
   void ask(uint32_t token);
   void alive(uint32_t token);
   void again();
@@ -62,6 +66,7 @@ class HaveWriter {
  private:
   void begin(uint8_t kind, size_t bodySize);
   void put(uint32_t value);
+  void put(uint64_t value);
   void put(const HaveHash& file);
   void put(const HaveParts& set);
   void close();
@@ -82,8 +87,9 @@ class HaveListener {
   virtual void onAll(const HaveHash& file) = 0;
   virtual void onNone(const HaveHash& file) = 0;
   virtual void onHas(const HaveHash& file, uint32_t part) = 0;
-  virtual void onBegun(const HaveHash& file, uint32_t part) = 0;
+  virtual void onBegun(const HaveHash& file, uint32_t part, HaveBlocks blocks) = 0;
   virtual void onLost(const HaveHash& file, uint32_t part) = 0;
+  virtual void onBlocks(const HaveHash& file, uint32_t part, HaveBlocks blocks) = 0;
   virtual void onAsk(uint32_t token) = 0;
   virtual void onAlive(uint32_t token) = 0;
   virtual void onAgain() = 0;

@@ -2,8 +2,10 @@
 #include "swarm_scheduler.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 namespace muleplex {
 namespace {
@@ -17,9 +19,9 @@ constexpr size_t kLookahead = 32;
 /// which the load of the publisher matters.
 constexpr double kPatience = 4;
 
-/// A site that has begun a part counts as about to have it while it tells something new within this
-/// multiple of the time that we need for a part.
-constexpr double kNewsParts = 3;
+/// A site that has begun a part counts as about to have it for this multiple of the time that we
+/// would need, and longer if it does not seem to need longer for the rest.
+constexpr double kBegunParts = 3;
 
 /// The line has room for another source below this share of what it has carried.
 constexpr double kIdleShare = 0.8;
@@ -34,6 +36,13 @@ constexpr double kAssumedRate = 1 << 20;
 /// Bytes are taken from a second source only if that should bring them in less than half of the
 /// time, and earlier by this many seconds.
 constexpr double kRepeatGain = 0.5;
+
+/// So many parts of a file, the same ones at every site, are taken from the publisher in stripes of
+/// blocks, after all others: at the end all sites still have work that does not wait for one of
+/// them, and of a file of few parts each site can give some to the others.
+constexpr size_t kSplitParts = 8;
+constexpr size_t kStripeBlocks = 9;
+constexpr BlockSet kStripe = (BlockSet{1} << kStripeBlocks) - 1;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
@@ -62,8 +71,31 @@ bool isMuchSlower(double first, double second) {
 
 bool has(const SwarmSource& source, size_t part) { return source.has && (*source.has)[part]; }
 
-bool hasBegun(const SwarmSource& source, size_t part) {
-  return source.begun && (*source.begun)[part];
+BlockSet begunBy(const SwarmSource& source, size_t part) {
+  return source.begun ? (*source.begun)[part] : 0;
+}
+
+/// Since it told that it has begun the part.
+double secondsSince(const SwarmSource& source, size_t part) {
+  return source.begunAtMs ? (source.nowMs - (*source.begunAtMs)[part]) / 1000.0 : 0;
+}
+
+bool contains(BlockSet set, BlockSet blocks) { return (set & blocks) == blocks; }
+
+/// The blocks that it can give of a part.
+BlockSet blocksOf(const SwarmSource& source, size_t part) {
+  if (has(source, part)) return kAllBlocks;
+  return source.blocks ? (*source.blocks)[part] : 0;
+}
+
+/// Until it has the rest of the blocks, if it goes on as it began.
+double secondsLeft(const SwarmSource& source, size_t part, BlockSet blocks) {
+  const int all = std::popcount(blocks), given = std::popcount(blocksOf(source, part) & blocks);
+  return given > 0 ? secondsSince(source, part) * (all - given) / given : kNever;
+}
+
+BlockSet allBlocksOf(const SwarmFile& file, size_t part) {
+  return part + 1 < file.parts.size() ? kAllBlocks : (BlockSet{1} << file.lastBlockCount) - 1;
 }
 
 /// What matters of a file's sources for every part.
@@ -77,39 +109,52 @@ class Sources {
     uint32_t longest = 0;
     for (const SwarmPart& part : file.parts) longest = std::max(longest, part.missing);
     partSeconds_ = secondsFor(asked, longest);
-    newsLimit_ = std::max(kPatience, kNewsParts * partSeconds_);
+    begunLimit_ = std::max(kPatience, kBegunParts * partSeconds_);
   }
 
   /// Sites that have everything own no stripe.
   bool fetches(size_t source) const { return fetches_[source]; }
   bool askedFetches() const { return fetches_[file_.asked]; }
+  bool someFetch() const {
+    return std::find(fetches_.begin(), fetches_.end(), true) != fetches_.end();
+  }
 
   /// Sites that have the part, or are about to.
-  uint32_t countOf(size_t part) const {
+  uint32_t countOf(size_t part, BlockSet blocks) const {
     uint32_t count = 0;
     for (const SwarmSource& source : file_.sources) {
-      count += has(source, part) || hasBegun(source, part);
+      count += ((begunBy(source, part) | blocksOf(source, part)) & blocks) != 0;
     }
     return count;
   }
 
-  /// A site that still fetches is about to have the part.
-  bool isBegunElsewhere(size_t part) const {
+  /// A site that still fetches is about to have the blocks.
+  bool isBegunElsewhere(size_t part, BlockSet blocks) const {
     for (size_t i = 0; i < fetches_.size(); ++i) {
       const SwarmSource& source = file_.sources[i];
-      if (fetches_[i] && hasBegun(source, part) && !has(source, part) &&
-          source.newsAge <= newsLimit_) {
+      if (fetches_[i] && contains(begunBy(source, part), blocks) &&
+          !contains(blocksOf(source, part), blocks) &&
+          std::min(secondsSince(source, part), secondsLeft(source, part, blocks)) <= begunLimit_) {
         return true;
       }
     }
     return false;
   }
 
-  /// Seconds until sites that still fetch could have given the part; infinite if none has it.
-  double waitFor(size_t part) const {
+  /// A source other than the asked one has the part. One that has some blocks of it is no help with
+  /// the rest.
+  bool othersHave(size_t part) const {
+    for (size_t i = 0; i < fetches_.size(); ++i) {
+      if (i != file_.asked && has(file_.sources[i], part)) return true;
+    }
+    return false;
+  }
+
+  /// Seconds until sites that still fetch could have given the blocks; infinite if none has them.
+  double waitFor(size_t part, BlockSet blocks) const {
     double wait = kNever;
     for (size_t i = 0; i < fetches_.size(); ++i) {
-      if (i != file_.asked && fetches_[i] && has(file_.sources[i], part)) {
+      if (i != file_.asked && fetches_[i] && contains(blocksOf(file_.sources[i], part), blocks)) {
         wait = std::min(wait, waitOf(file_.sources[i]));
       }
     }
@@ -130,8 +175,21 @@ class Sources {
   const SwarmFile& file_;
   std::vector<bool> fetches_;
   double partSeconds_;
-  double newsLimit_;
+  double begunLimit_;
 };
+
+/// The parts that are taken from a source in stripes of blocks.
+std::vector<bool> splitParts(const SwarmFile& file, bool splits) {
+  const size_t count = file.parts.size();
+  std::vector<bool> isSplit(count, false);
+  if (!splits) return isSplit;
+  std::vector<std::pair<uint64_t, size_t>> order;
+  for (size_t i = 0; i < count; ++i) order.emplace_back(mix(file.seed + i), i);
+  const size_t splitCount = std::min(kSplitParts, count);
+  std::partial_sort(order.begin(), order.begin() + splitCount, order.end());
+  for (size_t i = 0; i < splitCount; ++i) isSplit[order[i].second] = true;
+  return isSplit;
+}
 
 struct Stripe {
   /// Sites that come before us, of those that still fetch.
@@ -140,8 +198,9 @@ struct Stripe {
   uint64_t order = 0;
 };
 
-Stripe stripeOf(const SwarmFile& file, const Sources& sources, uint64_t ownSite, size_t part) {
-  const uint64_t partSeed = mix(file.seed ^ part);
+Stripe stripeOf(const SwarmFile& file, const Sources& sources, uint64_t ownSite, size_t part,
+                size_t stripeIndex) {
+  const uint64_t partSeed = mix(mix(file.seed ^ part) + stripeIndex);
   const uint64_t ownWeight = mix(partSeed ^ ownSite);
   uint64_t heaviest = ownWeight;
   Stripe stripe;
@@ -174,56 +233,97 @@ std::optional<SwarmChoice> SwarmScheduler::next(const SwarmView& view) const {
   size_t left = kLookahead;
   for (size_t i = 0; i < view.fileCount() && left > 0; ++i) {
     if (!view.look(i, file)) continue;
-    if (const auto part = choose(file, Scope::kOwn, isIdle, rate)) return SwarmChoice{i, *part};
+    if (auto choice = choose(file, Scope::kOwn, isIdle, rate)) {
+      choice->file = i;
+      return choice;
+    }
     --left;
   }
   for (size_t i = 0; i < view.fileCount(); ++i) {
     if (!view.look(i, file)) continue;
-    if (const auto part = choose(file, Scope::kAny, isIdle, rate)) return SwarmChoice{i, *part};
+    if (auto choice = choose(file, Scope::kAny, isIdle, rate)) {
+      choice->file = i;
+      return choice;
+    }
   }
   return std::nullopt;
 }
 
-std::optional<uint32_t> SwarmScheduler::choose(const SwarmFile& file, Scope scope,
-                                               bool isIdle, double downloadRate) const {
-  if (!file.sources[file.asked].has) return std::nullopt;
+std::optional<SwarmChoice> SwarmScheduler::choose(const SwarmFile& file, Scope scope, bool isIdle,
+                                                  double downloadRate) const {
+  const SwarmSource& asked = file.sources[file.asked];
+  if (!asked.has) return std::nullopt;
   const Sources sources(file);
   const double patience =
       std::max(kPatience, kStragglerRatio * sources.restSeconds(downloadRate));
+  const bool splits = file.relays && !sources.askedFetches() && sources.someFetch();
+  const std::vector<bool> isSplit = splitParts(file, splits);
   // What is begun and left, then what is new, then help for others; the rarest first.
-  using Rank = std::tuple<int, uint32_t, uint32_t, uint64_t>;
-  std::optional<uint32_t> best;
+  using Rank = std::tuple<int, bool, uint32_t, uint32_t, uint64_t>;
+  std::optional<SwarmChoice> best;
   Rank bestRank;
   for (uint32_t i = 0; i < file.parts.size(); ++i) {
     const SwarmPart& part = file.parts[i];
-    if (!part.open || !has(file.sources[file.asked], i)) continue;
-    if (scope == Scope::kOwn && part.busy) continue;
-    const bool isOrphan = part.begun && !part.busy;
-    Stripe stripe;
-    if (sources.askedFetches()) {
-      // All that it has is needed; each site begins elsewhere, to have something for the others.
-      stripe.order = mix(mix(file.seed ^ i) + ownSite_);
-    } else {
-      stripe = stripeOf(file, sources, ownSite_, i);
-      const double wait = sources.waitFor(i);
-      if (wait != kNever && !isOrphan) {
-        // Sites that still fetch have it: theirs to give, while they keep up.
-        if (wait <= patience) continue;
-        if (scope == Scope::kOwn || !isIdle || !isMuchSlower(wait, sources.partSeconds())) continue;
-      } else if (!isOrphan && sources.isBegunElsewhere(i)) {
-        continue;
-      } else if (!isOrphan && stripe.turn > 0 && scope == Scope::kOwn) {
-        continue;
+    const BlockSet open = part.open & blocksOf(asked, i);
+    const size_t step = isSplit[i] ? kStripeBlocks : kPartBlocksMax;
+    for (size_t first = 0; open >> first != 0; first += step) {
+      const BlockSet blocks = allBlocksOf(file, i) & (isSplit[i] ? kStripe << first : kAllBlocks);
+      const bool isBusy = (part.busy & blocks) != 0 && sources.othersHave(i);
+      if ((open & blocks) == 0 || (scope == Scope::kOwn && isBusy)) continue;
+      const double wait = sources.waitFor(i, blocks);
+      // Begun and left: by us, or by somebody who is gone.
+      const bool isOrphan = (part.begun & blocks) != 0 && !isBusy &&
+                            (contains(part.taken, blocks) ||
+                             (wait == kNever && !sources.isBegunElsewhere(i, blocks)));
+      Stripe stripe;
+      if (sources.askedFetches()) {
+        // All that it has is needed; each site begins elsewhere, to have something for the others.
+        stripe.order = mix(mix(file.seed ^ i) + ownSite_);
+      } else {
+        stripe = stripeOf(file, sources, ownSite_, i, first);
+        if (wait != kNever && !isOrphan) {
+          // Sites that still fetch have it: theirs to give, while they keep up.
+          if (wait <= patience || scope == Scope::kOwn || !isIdle) continue;
+          if (!isMuchSlower(wait, sources.partSeconds())) continue;
+        } else if (!isOrphan && (sources.isBegunElsewhere(i, blocks) ||
+                                 (stripe.turn > 0 && scope == Scope::kOwn))) {
+          continue;
+        }
       }
-    }
-    const Rank rank{part.busy ? 2 : isOrphan ? 0 : 1, sources.countOf(i), stripe.turn,
-                    stripe.order};
-    if (!best || rank < bestRank) {
-      best = i;
-      bestRank = rank;
+      const Rank rank{isBusy ? 2 : isOrphan ? 0 : 1, isSplit[i], sources.countOf(i, blocks),
+                      stripe.turn, stripe.order};
+      if (!best || rank < bestRank) {
+        best = SwarmChoice{0, i, blocks};
+        bestRank = rank;
+      }
     }
   }
   return best;
+}
+
+std::vector<uint32_t> SwarmScheduler::blocks(const SwarmFile& file, const SwarmChoice& choice,
+                                             size_t count) const {
+  const SwarmSource& asked = file.sources[file.asked];
+  const uint32_t part = choice.part;
+  const BlockSet open = file.parts[part].open & choice.blocks & blocksOf(asked, part);
+  // What fewest others can give first; of a site that still fetches each takes others, so that they
+  // have something for one another.
+  const bool fetches = asked.partCount < file.parts.size();
+  std::vector<std::tuple<uint32_t, uint64_t, uint32_t>> order;
+  for (uint32_t i = 0; i < kPartBlocksMax; ++i) {
+    if ((open >> i & 1) == 0) continue;
+    uint32_t others = 0;
+    for (const SwarmSource& source : file.sources) {
+      if (source.partCount < file.parts.size()) others += blocksOf(source, part) >> i & 1;
+    }
+    order.emplace_back(others, fetches ? mix(mix(file.seed ^ i) + ownSite_) : i, i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<uint32_t> taken;
+  for (size_t i = 0; i < std::min(count, order.size()); ++i) {
+    taken.push_back(std::get<2>(order[i]));
+  }
+  return taken;
 }
 
 std::vector<PendingBlock> SwarmScheduler::repeats(const std::vector<PendingBlock>& pending,

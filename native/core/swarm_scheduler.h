@@ -7,7 +7,8 @@
 // rest from the other sites. All sites draw for each part the same order of those that still fetch
 // (the highest hash of site and part first), take from the publisher the parts that they come first
 // for, then, when these are through, those at the far end of the others' order that nobody has
-// begun. Sites tell each other which parts they have and which they have begun.
+// begun. Sites tell each other which parts they have, which they have begun to take from the
+// publisher, and which blocks of unfinished parts they can give already.
 #ifndef MULEPLEX_CORE_SWARM_SCHEDULER_H_
 #define MULEPLEX_CORE_SWARM_SCHEDULER_H_
 
@@ -16,20 +17,30 @@
 #include <optional>
 #include <vector>
 
+#include "ed2k_layout.h"
+
 namespace muleplex {
 
 using PartSet = std::vector<bool>;
+
+/// Blocks of a part, bit i for block i.
+using BlockSet = uint64_t;
+/// A part has at most 53 blocks.
+inline constexpr size_t kPartBlocksMax = (kPartSize + kBlockSize - 1) / kBlockSize;
+inline constexpr BlockSet kAllBlocks = (BlockSet{1} << kPartBlocksMax) - 1;
 
 /// A part of a file that is fetched, as it looks for the source that is to be asked.
 struct SwarmPart {
   /// Bytes that are not here, requested or not.
   uint32_t missing = 0;
-  /// Some of them are not requested, and the asked source may give them.
-  bool open = false;
-  /// Some of the part's bytes are here.
-  bool begun = false;
-  /// Sources other than the asked one have requests in it.
-  bool busy = false;
+  /// Blocks of which some bytes are neither here nor requested, and may be asked for.
+  BlockSet open = 0;
+  /// Blocks of which some bytes are here.
+  BlockSet begun = 0;
+  /// Blocks that the others were told we begin, and leave to us.
+  BlockSet taken = 0;
+  /// Blocks that sources other than the asked one have requests in.
+  BlockSet busy = 0;
 };
 
 /// A connected source of a file.
@@ -40,10 +51,13 @@ struct SwarmSource {
   const PartSet* has = nullptr;
   /// How many parts it has.
   uint32_t partCount = 0;
-  /// What it has begun to fetch and is about to have; null for nothing.
-  const PartSet* begun = nullptr;
-  /// Seconds since it last told of a part that it has or has begun.
-  double newsAge = 0;
+  /// Of each part, what it has begun to fetch and is about to have; null for nothing.
+  const std::vector<BlockSet>* begun = nullptr;
+  /// Of each part, when it last told so; and the time now. Milliseconds that wrap.
+  const std::vector<uint32_t>* begunAtMs = nullptr;
+  uint32_t nowMs = 0;
+  /// Of each part that it does not have, the blocks that it may give already; null for nothing.
+  const std::vector<BlockSet>* blocks = nullptr;
   /// Requests can be expected to be answered now.
   bool serves = false;
   /// It has just been given its first requests: what it can do is not known yet.
@@ -58,6 +72,10 @@ struct SwarmFile {
   /// Differs from file to file, the same at every site.
   uint64_t seed = 0;
   std::vector<SwarmPart> parts;
+  /// Sites can give blocks on before their part is whole.
+  bool relays = false;
+  /// How many blocks the last part has.
+  uint32_t lastBlockCount = kPartBlocksMax;
   std::vector<SwarmSource> sources;
   /// Index of the source that is to be asked.
   size_t asked = 0;
@@ -79,6 +97,8 @@ class SwarmView {
 struct SwarmChoice {
   size_t file = 0;
   uint32_t part = 0;
+  /// Blocks of the part: all of them, or a stripe.
+  BlockSet blocks = kAllBlocks;
 };
 
 /// A block that was requested and has not come.
@@ -97,6 +117,10 @@ class SwarmScheduler {
   /// one that it has work of its own in. Nothing if it is better left alone, or has nothing.
   std::optional<SwarmChoice> next(const SwarmView& view) const;
 
+  /// The blocks to take of the choice from the asked source, at most `count`, in this order.
+  std::vector<uint32_t> blocks(const SwarmFile& file, const SwarmChoice& choice,
+                               size_t count) const;
+
   /// Of the blocks that `slow` was asked for, in that order, those to request from `asked` as well,
   /// at most `count`. For the end, when there is nothing else to request.
   static std::vector<PendingBlock> repeats(const std::vector<PendingBlock>& pending,
@@ -113,8 +137,9 @@ class SwarmScheduler {
  private:
   enum class Scope { kOwn, kAny };
 
-  std::optional<uint32_t> choose(const SwarmFile& file, Scope scope, bool isIdle,
-                                 double downloadRate) const;
+  /// Of one file.
+  std::optional<SwarmChoice> choose(const SwarmFile& file, Scope scope, bool isIdle,
+                                    double downloadRate) const;
 
   uint64_t ownSite_;
 };

@@ -28,14 +28,21 @@ class Notes final : public HaveListener {
   void onAll(const HaveHash& file) override { note("all", file[0]); }
   void onNone(const HaveHash& file) override { note("none", file[0]); }
   void onHas(const HaveHash&, uint32_t part) override { note("has", part); }
-  void onBegun(const HaveHash&, uint32_t part) override { note("begun", part); }
+  void onBegun(const HaveHash&, uint32_t part, HaveBlocks blocks) override {
+    note("begun", part);
+    note(":", blocks);
+  }
   void onLost(const HaveHash&, uint32_t part) override { note("lost", part); }
+  void onBlocks(const HaveHash&, uint32_t part, HaveBlocks blocks) override {
+    note("blocks", part);
+    note(":", blocks);
+  }
   void onAsk(uint32_t token) override { note("ask", token); }
   void onAlive(uint32_t token) override { note("alive", token); }
   void onAgain() override { text += "again "; }
 
  private:
-  void note(const char* word, uint32_t number) { text += word + std::to_string(number) + ' '; }
+  void note(const char* word, uint64_t number) { text += word + std::to_string(number) + ' '; }
 };
 
 HaveHash fileOf(uint8_t number) { return HaveHash{number}; }
@@ -51,11 +58,12 @@ Bytes allKinds(HaveWriter& writer) {
   writer.all(fileOf(4));
   writer.none(fileOf(5));
   writer.has(fileOf(6), 28'256);
-  writer.begun(fileOf(6), 257);
+  writer.begun(fileOf(6), 257, 3);
   writer.lost(fileOf(6), 0);
   writer.ask(0xfedcba98);
   writer.alive(1);
   writer.again();
+  writer.blocks(fileOf(6), 1, 0x1fffffffffffff);
   return writer.take().at(0);
 }
 
@@ -66,8 +74,8 @@ TEST("a have-stream tells what was put in, in that order") {
   Notes notes;
   EXPECT(HaveReader().read(packet.data(), packet.size(), notes) == Result::kTold);
   EXPECT(notes.text ==
-         "reset want1 leave2 parts3 h--------bh all4 none5 has28256 begun257 lost0 "
-         "ask4275878552 alive1 again ");
+         "reset want1 leave2 parts3 h--------bh all4 none5 has28256 begun257 :3 lost0 "
+         "ask4275878552 alive1 again blocks1 :9007199254740991 ");
 }
 
 TEST("the bytes of a have-stream are those of the documents") {
@@ -90,7 +98,7 @@ TEST("a have-packet that is cut short or too long is malformed, and nothing of i
     if (result == Result::kTold) ++told;
     EXPECT(result == Result::kTold || (result == Result::kMalformed && notes.text.empty()));
   }
-  EXPECT(told == 11);
+  EXPECT(told == 12);
   Notes notes;
   const Bytes large(kHavePacketMax + 1, 0);
   EXPECT(HaveReader().read(large.data(), large.size(), notes) == Result::kMalformed);
@@ -98,15 +106,20 @@ TEST("a have-packet that is cut short or too long is malformed, and nothing of i
 
 TEST("unknown kinds and parts beyond any file are malformed") {
   Notes notes;
-  const Bytes unknown = {0, 0, 0, 0, 12};
+  const Bytes unknown = {0, 0, 0, 0, 13};
   EXPECT(HaveReader().read(unknown.data(), unknown.size(), notes) == Result::kMalformed);
-  for (const uint8_t kind : {3, 6, 7, 8}) {
+  for (const uint8_t kind : {3, 6, 7, 8, 12}) {
     Bytes packet(64, 0);
     packet[4] = kind;
     packet[21] = 0x61;
     packet[22] = 0x6e;  // 28257 as the part, more than any count that fits
-    EXPECT(HaveReader().read(packet.data(), 25, notes) == Result::kMalformed);
+    const size_t size = kind == 7 || kind == 12 ? 33 : 25;
+    EXPECT(HaveReader().read(packet.data(), size, notes) == Result::kMalformed);
   }
+  HaveWriter writer;
+  writer.blocks(fileOf(1), 1, HaveBlocks{1} << 53);
+  const Bytes packet = writer.take().at(0);
+  EXPECT(HaveReader().read(packet.data(), packet.size(), notes) == Result::kMalformed);
   EXPECT(notes.text.empty());
 }
 

@@ -15,7 +15,8 @@ File makeFile(const SimulatedSwarm& swarm, size_t index, bool isComplete) {
   file.seed = 0x1234567 * (index + 1) + swarm.seed;
   const size_t count = (file.size + kPartSize - 1) / kPartSize;
   file.verified.assign(count, isComplete);
-  file.begun.assign(count, false);
+  file.begun.assign(count, 0);
+  file.checked.assign(count, 0);
   file.verifiedCount = isComplete ? count : 0;
   file.parts.resize(count);
   for (size_t i = 0; i < count; ++i) {
@@ -23,7 +24,7 @@ File makeFile(const SimulatedSwarm& swarm, size_t index, bool isComplete) {
     part.blocks.assign((partSizeOf(file, i) + kBlockSize - 1) / kBlockSize,
                        isComplete ? kHere : 0);
     part.here = isComplete ? part.blocks.size() : 0;
-    part.untouched = isComplete ? 0 : part.blocks.size();
+    part.open = isComplete ? 0 : (BlockSet{1} << part.blocks.size()) - 1;
     part.bytesHere = isComplete ? partSizeOf(file, i) : 0;
     part.requestedOf.assign(swarm.sites.size(), 0);
   }
@@ -31,6 +32,17 @@ File makeFile(const SimulatedSwarm& swarm, size_t index, bool isComplete) {
 }
 
 }  // namespace
+
+bool Known::hasSome() const {
+  return count > 0 || std::any_of(blocks.begin(), blocks.end(), [](BlockSet b) { return b != 0; });
+}
+
+void Known::forget() {
+  told = false;
+  count = 0;
+  has.assign(has.size(), false);
+  blocks.assign(blocks.size(), 0);
+}
 
 uint32_t partSizeOf(const File& file, size_t part) {
   return static_cast<uint32_t>(std::min(kPartSize, file.size - part * kPartSize));
@@ -51,7 +63,9 @@ Site makeSite(const SimulatedSite& config, const SimulatedSwarm& swarm, uint64_t
     File file = makeFile(swarm, i, config.isComplete);
     Known known;
     known.has.assign(file.parts.size(), false);
-    known.begun.assign(file.parts.size(), false);
+    known.begun.assign(file.parts.size(), 0);
+    known.blocks.assign(file.parts.size(), 0);
+    known.begunAtMs.assign(file.parts.size(), 0);
     for (Link& link : site.links) link.known.push_back(known);
     site.files.push_back(std::move(file));
   }

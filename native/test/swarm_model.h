@@ -16,7 +16,8 @@ namespace muleplex::test {
 
 struct Part {
   std::vector<uint8_t> blocks;  // 0 missing, n + 1 requested n times, kHere
-  uint32_t here = 0, untouched = 0;
+  uint32_t here = 0;
+  BlockSet open = 0;  // neither here nor requested
   std::vector<uint32_t> requestedOf;  // by source
   uint32_t requested = 0;
   uint32_t bytesHere = 0;
@@ -26,7 +27,8 @@ constexpr uint8_t kHere = 255;
 struct File {
   uint64_t size = 0, seed = 0;
   std::vector<Part> parts;
-  PartSet verified, begun;
+  PartSet verified;
+  std::vector<BlockSet> begun, checked;
   uint32_t verifiedCount = 0;
 };
 
@@ -41,10 +43,17 @@ struct Request {
 
 /// What one site knows of another one's file.
 struct Known {
-  PartSet has, begun;
+  PartSet has;
+  std::vector<BlockSet> begun, blocks;
   uint32_t count = 0;
-  double newsAt = 0;
+  std::vector<uint32_t> begunAtMs;
   bool told = false;
+
+  bool gives(uint32_t part, uint32_t block) const {
+    return has[part] || (blocks[part] >> block & 1) != 0;
+  }
+  bool hasSome() const;
+  void forget();
 };
 
 /// A site as a source of another one.

@@ -50,7 +50,7 @@ SwarmFile freshFile(std::vector<SwarmSource> others = {}) {
   SwarmFile file;
   file.seed = 7;
   file.parts.resize(20);
-  for (SwarmPart& part : file.parts) part = {kPart, true, false, false};
+  for (SwarmPart& part : file.parts) part = {kPart, kAllBlocks, 0, 0, 0};
   file.sources = std::move(others);
   file.asked = file.sources.size();
   file.sources.push_back(sourceWith(1, kAll));
@@ -94,13 +94,18 @@ TEST("the same state gives the same choice") {
 }
 
 TEST("what another site has begun is left to it, until nothing is heard of it for long") {
-  const PartSet begun = only({3, 4});
+  std::vector<BlockSet> begun(20, 0);
+  begun[3] = begun[4] = kAllBlocks;
   SwarmSource other = sourceWith(12, kNone);
   other.begun = &begun;
   const auto left = takeAll(SwarmScheduler(11), viewOf(freshFile({other})));
   EXPECT(left.size() == 18);
   for (const uint32_t part : left) EXPECT(!begun[part]);
-  other.newsAge = 60;
+  const std::vector<uint32_t> begunAtMs(20, 0xfffffff0);
+  other.begunAtMs = &begunAtMs;
+  other.nowMs = 1000;
+  EXPECT(takeAll(SwarmScheduler(11), viewOf(freshFile({other}))).size() == 18);
+  other.nowMs = 60'000;
   EXPECT(takeAll(SwarmScheduler(11), viewOf(freshFile({other}))).size() == 20);
 }
 
@@ -140,10 +145,11 @@ TEST("a site is slow only if the others would be through long before it") {
 
 TEST("what is begun and left is finished first, what others give is shared last") {
   SwarmFile file = freshFile();
-  for (SwarmPart& part : file.parts) part.open = false;
-  file.parts[2] = {kPart, true, true, true};
-  file.parts[3] = {kPart, true, false, false};
-  file.parts[4] = {kPart, true, true, false};
+  file.sources.push_back(sourceWith(12, kAll));
+  for (SwarmPart& part : file.parts) part.open = 0;
+  file.parts[2] = {kPart, kAllBlocks, kAllBlocks, 0, kAllBlocks};
+  file.parts[3] = {kPart, kAllBlocks, 0, 0, 0};
+  file.parts[4] = {kPart, kAllBlocks, kAllBlocks, 0, 0};
   EXPECT(takeAll(SwarmScheduler(11), viewOf(file)) == std::vector<uint32_t>({4, 3, 2}));
 }
 
@@ -154,13 +160,81 @@ TEST("of what a site has, the parts that fewest others have come first") {
   EXPECT(takeAll(SwarmScheduler(11), viewOf(file)).front() == 2);
 }
 
+TEST("a part that a site has begun and left half given on is ours to finish when its time is up") {
+  std::vector<BlockSet> begun(20, 0), blocks(20, 0);
+  begun[3] = kAllBlocks;
+  blocks[3] = 0xff;
+  const std::vector<uint32_t> begunAtMs(20, 0);
+  SwarmSource other = sourceWith(12, kNone);
+  other.begun = &begun;
+  other.begunAtMs = &begunAtMs;
+  other.blocks = &blocks;
+  SwarmFile file = freshFile({other});
+  for (SwarmPart& part : file.parts) part.open = 0;
+  // Some blocks came from that site, and one is requested of it.
+  file.parts[3] = {kPart, kAllBlocks & ~BlockSet{0xf}, 0xf, 0, 0x10};
+  EXPECT(!SwarmScheduler(11).next(viewOf(file)));
+  file.sources[0].nowMs = 60'000;
+  EXPECT(SwarmScheduler(11).next(viewOf(file))->part == 3);
+  // It will be through soon.
+  blocks[3] = kAllBlocks >> 2;
+  EXPECT(!SwarmScheduler(11).next(viewOf(file)));
+  // Once it has all of it, it is asked for the rest.
+  blocks[3] = kAllBlocks;
+  EXPECT(!SwarmScheduler(11).next(viewOf(file)));
+}
+
+TEST("of a site that fetches only the blocks that it has are taken, the rarest first") {
+  std::vector<BlockSet> one(20, 0), two(20, 0);
+  one[5] = 0b1011;
+  two[5] = 0b1001;
+  SwarmSource first = sourceWith(12, kNone), second = sourceWith(13, kNone);
+  first.blocks = &one;
+  second.blocks = &two;
+  SwarmFile file = freshFile({first, second});
+  file.asked = 0;
+  const SwarmScheduler scheduler(11);
+  const auto choice = scheduler.next(viewOf(file));
+  EXPECT(choice && choice->part == 5);
+  const auto blocks = scheduler.blocks(file, *choice, 10);
+  EXPECT(blocks.size() == 3 && blocks[0] == 1);
+  EXPECT(scheduler.blocks(file, *choice, 1) == std::vector<uint32_t>({1}));
+  file.parts[5].open = kAllBlocks & ~one[5];
+  EXPECT(!scheduler.next(viewOf(file)));
+}
+
+TEST("the last parts are taken in stripes of blocks, each site other ones") {
+  const std::vector<uint64_t> sites = {11, 12, 13};
+  std::vector<BlockSet> first(20, 0);
+  for (const uint64_t self : sites) {
+    std::vector<SwarmSource> others;
+    for (const uint64_t site : sites) {
+      if (site != self) others.push_back(sourceWith(site, kNone));
+    }
+    SwarmFile file = freshFile(others);
+    for (size_t i = 2; i < 20; ++i) file.parts[i].open = 0;
+    const auto whole = SwarmScheduler(self).next(viewOf(file));
+    EXPECT(!whole || whole->blocks == kAllBlocks);
+    // Only if they can give them on.
+    file.relays = true;
+    file.parts.resize(2);
+    for (SwarmSource& source : file.sources) source.partCount = std::min(source.partCount, 2u);
+    const auto stripe = SwarmScheduler(self).next(viewOf(file));
+    EXPECT(stripe && stripe->blocks != kAllBlocks && stripe->blocks != 0);
+    EXPECT((first[stripe->part] & stripe->blocks) == 0);
+    first[stripe->part] |= stripe->blocks;
+  }
+}
+
 TEST("work of one's own in a later file comes before help in the first") {
   TestView view;
   SwarmFile first = freshFile(), second = freshFile();
-  for (SwarmPart& part : first.parts) part.busy = true;
+  // Another source that has it all is at it.
+  first.sources.push_back(sourceWith(12, kAll));
+  for (SwarmPart& part : first.parts) part.busy = kAllBlocks;
   view.files = {first, second};
   EXPECT(SwarmScheduler(11).next(view)->file == 1);
-  for (SwarmPart& part : view.files[1].parts) part.open = false;
+  for (SwarmPart& part : view.files[1].parts) part.open = 0;
   EXPECT(SwarmScheduler(11).next(view)->file == 0);
 }
 

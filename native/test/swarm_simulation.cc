@@ -21,6 +21,10 @@ namespace {
 constexpr double kTick = 0.02;
 /// From the last byte of a part to its announcement: writing, hashing, saving.
 constexpr double kVerifySeconds = 0.05;
+/// From the last byte of a block to its announcement: writing, hashing, waiting for others.
+constexpr double kCheckSeconds = 0.1;
+/// Until the AICH leaves have come.
+constexpr double kLeavesSeconds = 0.5;
 /// As in the core: when a cut is noticed, and when the next attempt to connect comes.
 constexpr double kCutNoticed = 2, kReconnect = 1;
 constexpr double kRescan = 0.25, kSample = 0.2, kTrial = 2, kStalled = 1;
@@ -89,9 +93,11 @@ class Simulation {
     if (known.told) {
       source.has = &known.has;
       source.begun = &known.begun;
+      source.begunAtMs = &known.begunAtMs;
+      source.blocks = &known.blocks;
       source.partCount = known.count;
     }
-    source.newsAge = now_ - known.newsAt;
+    source.nowMs = nowMs();
     source.serves = serves(link);
     source.onTrial = !link.queue.empty() && now_ - link.started < kTrial;
     source.rate = link.rateBusy;
@@ -102,7 +108,7 @@ class Simulation {
   bool look(size_t site, size_t asked, size_t index, SwarmFile& out) const {
     const File& file = sites_[site].files[index];
     const Known& known = sites_[site].links[asked].known[index];
-    if (file.verifiedCount == file.parts.size() || known.count == 0) return false;
+    if (file.verifiedCount == file.parts.size() || !known.hasSome()) return false;
     fillFile(site, index, asked, out);
     return true;
   }
@@ -111,15 +117,26 @@ class Simulation {
     const Site& self = sites_[site];
     const File& file = self.files[index];
     out.seed = file.seed;
+    out.relays = swarm_.relaysBlocks;
+    out.lastBlockCount = file.parts.back().blocks.size();
     out.parts.assign(file.parts.size(), {});
     for (size_t i = 0; i < file.parts.size(); ++i) {
       const Part& part = file.parts[i];
       SwarmPart& view = out.parts[i];
       if (part.here == part.blocks.size()) continue;
       view.missing = partSizeOf(file, i) - part.bytesHere;
-      view.begun = part.here > 0;
-      view.open = part.untouched > 0;
-      view.busy = part.requested > part.requestedOf[asked];
+      view.taken = file.begun[i];
+      view.open = part.open;
+      for (size_t b = 0; b < part.blocks.size(); ++b) {
+        const uint8_t state = part.blocks[b];
+        if (state == kHere) view.begun |= BlockSet{1} << b;
+        if (state == 0 || state == kHere) continue;
+        view.busy |= BlockSet{1} << b;
+      }
+      for (const Request& request : self.links[asked].queue) {
+        if (request.file != index || request.part != i) continue;
+        if (part.blocks[request.block] == 1) view.busy &= ~(BlockSet{1} << request.block);
+      }
     }
     out.sources.clear();
     for (size_t j = 0; j < sites_.size(); ++j) {
@@ -128,6 +145,8 @@ class Simulation {
       out.sources.push_back(sourceView(site, j, index));
     }
   }
+
+  uint32_t nowMs() const { return static_cast<uint32_t>(now_ * 1000); }
 
   const Site& site(size_t index) const { return sites_[index]; }
 
@@ -188,7 +207,13 @@ class Simulation {
         if (known.epoch != epoch) return;
         for (size_t f = 0; f < sites_[i].files.size(); ++f) {
           const File& file = sites_[j].files[f];
-          known.known[f] = {file.verified, file.begun, file.verifiedCount, now_, true};
+          Known& told = known.known[f];
+          told.has = file.verified;
+          told.begun = file.begun;
+          told.blocks = file.checked;
+          told.begunAtMs.assign(file.parts.size(), nowMs());
+          told.count = file.verifiedCount;
+          told.told = true;
         }
         ++sites_[i].change;
       });
@@ -202,7 +227,7 @@ class Simulation {
     for (const Request& request : link.queue) giveBack(i, j, request);
     link.queue.clear();
     link.hasCurrent = false;
-    for (Known& known : link.known) known.told = false, known.count = 0;
+    for (Known& known : link.known) known.forget();
     ++sites_[i].change;
   }
 
@@ -211,7 +236,7 @@ class Simulation {
     --part.requestedOf[j];
     --part.requested;
     uint8_t& block = part.blocks[request.block];
-    if (block != kHere && --block == 0) ++part.untouched;
+    if (block != kHere && --block == 0) part.open |= BlockSet{1} << request.block;
   }
 
   bool serves(const Link& link) const {
@@ -273,22 +298,20 @@ class Simulation {
       }
       link.hasCurrent = true;
       link.current = *choice;
-      begin(i, *choice);
+      const Known& known = link.known[choice->file];
+      if (known.count == known.has.size()) begin(i, *choice);
     }
     if (link.queue.empty()) repeat(i, j);
   }
 
   size_t takeBlocks(size_t i, size_t j, size_t count) {
-    Link& link = sites_[i].links[j];
-    Part& part = sites_[i].files[link.current.file].parts[link.current.part];
-    size_t taken = 0;
-    for (uint32_t b = 0; b < part.blocks.size() && taken < count; ++b) {
-      if (part.blocks[b] != 0) continue;
-      --part.untouched;
-      request(i, j, link.current.file, link.current.part, b);
-      ++taken;
-    }
-    return taken;
+    const Link& link = sites_[i].links[j];
+    SwarmFile file;
+    if (!look(i, j, link.current.file, file)) return 0;
+    const SwarmScheduler scheduler(sites_[i].identity);
+    const auto blocks = scheduler.blocks(file, link.current, count);
+    for (const uint32_t b : blocks) request(i, j, link.current.file, link.current.part, b);
+    return blocks.size();
   }
 
   void request(size_t i, size_t j, size_t f, uint32_t p, uint32_t b) {
@@ -296,6 +319,7 @@ class Simulation {
     File& file = sites_[i].files[f];
     Part& part = file.parts[p];
     ++part.blocks[b];
+    part.open &= ~(BlockSet{1} << b);
     ++part.requestedOf[j];
     ++part.requested;
     if (link.queue.empty()) link.started = now_;
@@ -309,9 +333,9 @@ class Simulation {
     for (size_t f = 0; f < site.files.size(); ++f) {
       const File& file = site.files[f];
       const Known& known = site.links[j].known[f];
-      if (known.count == 0 || file.verifiedCount == file.parts.size()) continue;
+      if (!known.hasSome() || file.verifiedCount == file.parts.size()) continue;
       bool isAllRequested = true;
-      for (const Part& part : file.parts) isAllRequested &= part.untouched == 0;
+      for (const Part& part : file.parts) isAllRequested &= part.open == 0;
       if (!isAllRequested) continue;
       const SwarmSource asked = sourceView(i, j, f);
       size_t taken = 0;
@@ -321,7 +345,7 @@ class Simulation {
         std::vector<std::pair<uint32_t, uint32_t>> where;
         for (const Request& request : site.links[k].queue) {
           if (request.file != f) continue;
-          const bool isFixed = !known.has[request.part] ||
+          const bool isFixed = !known.gives(request.part, request.block) ||
                                file.parts[request.part].blocks[request.block] != 1;
           pending.push_back({request.part * kPartSize + request.block * kBlockSize,
                              request.size, isFixed});
@@ -340,9 +364,12 @@ class Simulation {
 
   void begin(size_t i, const SwarmChoice& choice) {
     File& file = sites_[i].files[choice.file];
-    if (file.begun[choice.part]) return;
-    file.begun[choice.part] = true;
-    tell(i, [choice](Known& known) { known.begun[choice.part] = true; }, choice.file);
+    if ((file.begun[choice.part] & choice.blocks) == choice.blocks) return;
+    file.begun[choice.part] |= choice.blocks;
+    tell(i, [this, choice](Known& known) {
+      known.begun[choice.part] |= choice.blocks;
+      known.begunAtMs[choice.part] = nowMs();
+    }, choice.file);
   }
 
   void tell(size_t i, std::function<void(Known&)> change, size_t f) {
@@ -364,7 +391,6 @@ class Simulation {
       }
       if (!link.known[f].told) return;
       change(link.known[f]);
-      link.known[f].newsAt = now_;
       ++sites_[to].change;
     });
   }
@@ -433,9 +459,23 @@ class Simulation {
     block = kHere;
     ++part.here;
     part.bytesHere += request.size;
-    if (part.here < part.blocks.size()) return;
+    if (part.here < part.blocks.size()) {
+      if (!swarm_.relaysBlocks) return;
+      at(std::max(kLeavesSeconds, now_ + swarm_.roundTripSeconds / 2 + kCheckSeconds),
+         [this, to, f = request.file, p = request.part, b = request.block] {
+           checked(to, f, p, b);
+         });
+      return;
+    }
     at(now_ + swarm_.roundTripSeconds / 2 + kVerifySeconds,
        [this, to, f = request.file, p = request.part] { verified(to, f, p); });
+  }
+
+  void checked(size_t i, size_t f, uint32_t p, uint32_t b) {
+    if (sites_[i].files[f].verified[p]) return;
+    const BlockSet block = BlockSet{1} << b;
+    sites_[i].files[f].checked[p] |= block;
+    tell(i, [p, block](Known& known) { known.blocks[p] |= block; }, f);
   }
 
   void verified(size_t i, size_t f, uint32_t p) {

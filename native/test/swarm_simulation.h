@@ -31,6 +31,8 @@ struct SimulatedSwarm {
   std::vector<uint64_t> fileSizes;
   double roundTripSeconds = 0.02;
   uint64_t seed = 1;
+  /// Sites give on the blocks of a part before it is whole.
+  bool relaysBlocks = true;
   /// How unfair links are to their flows: the share of a flow is redrawn each second between
   /// 1 - unfairness and 1 + unfairness.
   double unfairness = 0.5;

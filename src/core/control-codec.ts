@@ -13,6 +13,7 @@ import type { TagView } from '../ec/tag-view.ts';
 import { FILE_SIZE_MAX } from '../ed2k/constants.ts';
 import { partCount } from '../ed2k/part-arithmetic.ts';
 import { PartBitmap } from '../ed2k/part-bitmap.ts';
+import { CORRUPT_HASHES } from './core.ts';
 import type {
   ClientTotals,
   CoreEventBody,
@@ -244,7 +245,7 @@ function readEventBody(event: TagView): CoreEventBody | undefined {
         fileHash: fileHash(),
         partIndex: partIndex(),
         sources: event.all(TAG.SOURCE).map((source) => source.address()),
-        hash: event.need(TAG.TEXT).text() === 'md4' ? 'md4' : 'sha256',
+        hash: CORRUPT_HASHES.find((hash) => hash === event.need(TAG.TEXT).text()) ?? 'sha256',
       };
     case EVENT_KIND.FILE_COMPLETE: {
       const path = event.need(TAG.PATH).bytes().toString('utf8');

@@ -113,6 +113,10 @@ export interface ClientTotals {
   readonly rate: number;
 }
 
+/** Which hash was wrong. */
+export const CORRUPT_HASHES = ['md4', 'sha256', 'aich'] as const;
+export type CorruptHash = (typeof CORRUPT_HASHES)[number];
+
 export type CoreEventBody =
   | { readonly kind: 'partVerified'; readonly fileHash: string; readonly partIndex: number }
   | {
@@ -121,7 +125,8 @@ export type CoreEventBody =
       readonly partIndex: number;
       /** Who gave bytes of the part; the core avoids a source that stands alone here. */
       readonly sources: readonly EndPoint[];
-      readonly hash: 'md4' | 'sha256';
+      /** With `aich`, which the core compares only to give blocks on, one block of it is wrong. */
+      readonly hash: CorruptHash;
     }
   | { readonly kind: 'fileComplete'; readonly fileHash: string; readonly path: string }
   | { readonly kind: 'clientUp' | 'clientDown'; readonly client: EndPoint }

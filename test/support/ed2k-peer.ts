@@ -20,8 +20,13 @@ export const OPCODE = {
   setRequestedFile: 0x4f,
   fileStatus: 0x50,
   startUpload: 0x54,
+  acceptUpload: 0x55,
   requestFileName: 0x58,
+  sendingPart: 0x46,
+  requestParts: 0x47,
   have: 0xe1,
+  askLeaves: 0xe2,
+  leaves: 0xe3,
 } as const;
 
 const HEADER_SIZE = 6;

@@ -26,8 +26,13 @@ class Copy final : public HaveListener {
   void onAll(const HaveHash& file) override { writer.all(file); }
   void onNone(const HaveHash& file) override { writer.none(file); }
   void onHas(const HaveHash& file, uint32_t part) override { writer.has(file, part); }
-  void onBegun(const HaveHash& file, uint32_t part) override { writer.begun(file, part); }
+  void onBegun(const HaveHash& file, uint32_t part, HaveBlocks blocks) override {
+    writer.begun(file, part, blocks);
+  }
   void onLost(const HaveHash& file, uint32_t part) override { writer.lost(file, part); }
+  void onBlocks(const HaveHash& file, uint32_t part, HaveBlocks blocks) override {
+    writer.blocks(file, part, blocks);
+  }
   void onAsk(uint32_t token) override { writer.ask(token); }
   void onAlive(uint32_t token) override { writer.alive(token); }
   void onAgain() override { writer.again(); }
