@@ -297,3 +297,12 @@ export const DIFFERENCES_MAX = 1_000;
 export const PACK_GROWTH = 1.01;
 /** Room for the recipe and for the ends of packs. */
 export const PACK_OVERHEAD = 16 * MiB;
+
+// --- Retention.
+
+/** Share of a pack that may be needed no more; above it prune merges the pack. */
+export const MERGE_UNUSED_MAX = 0.5;
+/** Packs that prune leaves: it merges the smallest of more. Some GB of new packs come on top. */
+export const MERGE_PACKS_MAX = 1_024;
+/** From so many packs on a publish merges first: far below LIVE_PACKS_MAX, for one publish. */
+export const MERGE_PACKS_START = 3_072;

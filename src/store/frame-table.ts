@@ -53,6 +53,11 @@ export class FrameTable {
     return this.#chunkIds.length;
   }
 
+  /** Indexes of the frames that have bases. */
+  framesWithBases(): Iterable<number> {
+    return this.#bases.keys();
+  }
+
   /** Number of the chunk's id in the set. */
   chunkIdNumber(chunkIndex: number): number {
     return at(this.#chunkIds, chunkIndex);

@@ -80,6 +80,32 @@ export class PackSet {
     return this.#ids.has(ids, offset);
   }
 
+  /** The number of the chunk with the id at ids[offset..offset+32); -1 when no pack holds it. */
+  numberOf(ids: Buffer, offset = 0): number {
+    return this.#ids.find(ids, offset);
+  }
+
+  /** The pack that the chunk with this number is read from. */
+  packIdAt(number: number): PackId {
+    const pack = this.#open[this.#packOf.at(number)];
+    assert(pack !== undefined);
+    return pack.packId;
+  }
+
+  /** The frames of a pack, in the order in which they lie in it. */
+  *frames(packId: PackId): Generator<FrameEntry> {
+    const table = this.#open.find((pack) => pack.packId === packId)?.table;
+    assert(table !== undefined);
+    for (let index = 0; index < table.frameCount; index += 1) yield table.entry(index);
+  }
+
+  /** The frames of all packs that have bases. */
+  *framesWithBases(): Generator<{ readonly packId: PackId; readonly entry: FrameEntry }> {
+    for (const { packId, table } of this.#open) {
+      for (const index of table.framesWithBases()) yield { packId, entry: table.entry(index) };
+    }
+  }
+
   /**
    * The chunks, in order. They may share memory. ERR_CHUNK_MISSING when one is in no pack of the
    * set, ERR_PACK_CORRUPT with packId and partIndex when one is damaged, ERR_PACK_MISSING.

@@ -11,15 +11,25 @@ import { Identity } from '../../src/peers/identity.ts';
 import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
 import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
+import { DatasetLocks } from '../../src/replication/dataset-locks.ts';
 import { DatasetRegistry, type Dataset } from '../../src/replication/dataset-registry.ts';
 import { FollowService } from '../../src/replication/follow-service.ts';
 import { keyRing } from '../../src/replication/key-ring.ts';
+import { Maintenance } from '../../src/replication/maintenance.ts';
 import { StoredManifests } from '../../src/replication/manifest-source.ts';
+import { MergeRebuild } from '../../src/replication/merge-rebuild.ts';
 import { PackExchange } from '../../src/replication/pack-exchange.ts';
+import { PackHolds } from '../../src/replication/pack-holds.ts';
 import { PackLibrary } from '../../src/replication/pack-library.ts';
+import { PackRetirement } from '../../src/replication/pack-retirement.ts';
+import { PackSweep } from '../../src/replication/pack-sweep.ts';
 import { Publisher, type Published } from '../../src/replication/publisher.ts';
 import { ReceiptLedger } from '../../src/replication/receipt-ledger.ts';
+import { Restorer } from '../../src/replication/restorer.ts';
+import { RetentionService } from '../../src/replication/retention-service.ts';
 import { SnapshotChain } from '../../src/replication/snapshot-chain.ts';
+import { SnapshotCommit } from '../../src/replication/snapshot-commit.ts';
+import { SnapshotCover } from '../../src/replication/snapshot-cover.ts';
 import { StampStore } from '../../src/replication/stamp-store.ts';
 import { Verifier } from '../../src/replication/verifier.ts';
 import { Catalogue } from '../../src/store/catalogue.ts';
@@ -62,6 +72,11 @@ export interface ReplicationSite {
   readonly acceptance: ManifestAcceptance;
   readonly publisher: Publisher;
   readonly verifier: Verifier;
+  readonly cover: SnapshotCover;
+  readonly retention: RetentionService;
+  readonly retirement: PackRetirement;
+  readonly maintenance: Maintenance;
+  readonly restorer: Restorer;
   /** A folder beside the home. */
   newFolder(name: string): string;
   publish(path: string, dataset?: string): Promise<Published>;
@@ -92,23 +107,49 @@ export async function replicationSite(
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
   const receipts = new ReceiptLedger(known);
   const core = new FolderCore(init.packFolders);
-  const site = { ...known, home, manifests, secrets, packs, receipts, core, isOpen: false };
+  const cover = new SnapshotCover({ ...known, packs });
+  const holds = new PackHolds();
+  const mine = { home, manifests, secrets, packs, receipts, core, cover, holds };
+  const site = { ...known, ...mine, isOpen: false };
   const exchange = new PackExchange(site);
   const library = new PackLibrary({ ...site, exchange });
+  const { packsFolder } = home;
+  const retirement = new PackRetirement({ ...site, exchange });
+  const merges = new MergeRebuild({ ...site, exchange, library }, { packsFolder });
   const source = new StoredManifests(site);
   const client = offlineClient();
   const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
-  const { packsFolder } = home;
-  const follows = new FollowService({ ...site, exchange, library, outbox }, { packsFolder });
+  const following = { ...site, exchange, library, outbox, merges, retirement };
+  const follows = new FollowService(following, { packsFolder });
   const acceptance = new ManifestAcceptance({
     ...site,
     onHead: (dataset) => follows.onHead(dataset),
   });
   const stamps = new StampStore({ folder: home.datasetsFolder });
-  const publisher = new Publisher(
-    { ...site, exchange, library, stamps },
-    { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
-  );
+  const retention = new RetentionService({ ...site, library, retirement });
+  const sweep = new PackSweep({ ...site, library, retention });
+  const commit = new SnapshotCommit(site);
+  const locks = new DatasetLocks();
+  const writing = {
+    ...site,
+    exchange,
+    library,
+    stamps,
+    retention,
+    retirement,
+    sweep,
+    commit,
+    locks,
+  };
+  const publisher = new Publisher(writing, {
+    ...{ packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
+  });
+  const distribution = { announce: () => Promise.resolve() };
+  const maintenance = new Maintenance({ ...writing, distribution }, { packsFolder });
+  const restorer = new Restorer({
+    ...{ ...site, library },
+    onReleased: (dataset) => void retirement.run(dataset),
+  });
   const verifier = new Verifier({ ...site, exchange, library });
   await exchange.start();
   t.after(async () => {
@@ -123,6 +164,7 @@ export async function replicationSite(
   };
   return {
     ...{ ...site, exchange, source, outbox, follows, acceptance, publisher, verifier },
+    ...{ retention, retirement, maintenance, restorer },
     newFolder,
     publish: (path, dataset = 'files') =>
       publisher.publish({
