@@ -66,9 +66,7 @@ export class Follower {
   kick(): void {
     this.#isKicked = true;
     this.#wake?.abort();
-    this.#leaveObsolete().catch((error: unknown) =>
-      this.#components.logger.warn('newer snapshot not looked at', { reason: messageOf(error) }),
-    );
+    void this.#lookForNewer();
   }
 
   /** Packs that the newest snapshot in work needed beside those of the one before. */
@@ -163,6 +161,8 @@ export class Follower {
 
   async #replicate(row: SnapshotRow): Promise<void> {
     this.#target = row;
+    // A newer one may have come since this one was chosen.
+    await this.#lookForNewer();
     await this.#limitOldTrees(row);
     const { dataset, key: followKey, packsFolder } = this.#init;
     const replicator = new Replicator(this.#components, {
@@ -191,7 +191,16 @@ export class Follower {
     await this.#components.retirement.run(this.dataset);
   }
 
-  /** A pack that is on its way and that the newest snapshot does not have may never come. */
+  async #lookForNewer(): Promise<void> {
+    try {
+      await this.#leaveObsolete();
+    } catch (error) {
+      const { logger } = this.#components;
+      logger.warn('newer snapshot not looked at', { reason: messageOf(error) });
+    }
+  }
+
+  /** A pack that is not here and that the newest snapshot does not have may never come. */
   async #leaveObsolete(): Promise<void> {
     const { chain, exchange } = this.#components;
     const target = this.#target;
@@ -199,9 +208,8 @@ export class Follower {
     if (target === undefined || head === undefined) return;
     if (head.snapshotId === target.snapshotId) return;
     const packs = await chain.packs(await chain.snapshot(this.dataset.id, head.snapshotId));
-    const isObsolete = exchange
-      .fetches()
-      .some(({ dataset, packId }) => dataset.id === this.dataset.id && !packs.has(packId));
+    const missing = await exchange.missing(this.dataset, await chain.packs(target));
+    const isObsolete = missing.some(({ packId }) => !packs.has(packId));
     if (isObsolete && this.#target === target) this.#obsolete.abort();
   }
 

@@ -50,23 +50,25 @@ export class MergeRebuild {
 
   /**
    * Makes those merged packs of the snapshot that can be made of what is here. The others are to be
-   * fetched. AbortError.
+   * fetched. Resolves with the bytes made. AbortError.
    */
-  async make(dataset: Dataset, row: SnapshotRow, signal: AbortSignal): Promise<void> {
+  async make(dataset: Dataset, row: SnapshotRow, signal: AbortSignal): Promise<number> {
     const { chain, exchange, logger } = this.#components;
     const packs = await chain.packs(row);
     const missing = await exchange.missing(dataset, packs);
     const wanted = new Set(missing.map(({ packId }) => packId));
-    if (wanted.size === 0) return;
+    if (wanted.size === 0) return 0;
+    let bytes = 0;
     for (const merge of await this.#mergesOf(dataset, row, wanted)) {
       try {
-        await this.#make(dataset, merge, wanted, signal);
+        bytes += await this.#make(dataset, merge, wanted, signal);
       } catch (error) {
         signal.throwIfAborted();
         const { snapshotId } = merge;
         logger.info('merged packs are fetched', { snapshotId, reason: messageOf(error) });
       }
     }
+    return bytes;
   }
 
   /** Maintenance snapshots that added some of the wanted packs, oldest first. */
@@ -92,14 +94,14 @@ export class MergeRebuild {
     merge: SnapshotRow,
     wanted: ReadonlySet<PackId>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const { chain, exchange } = this.#components;
-    if (merge.parent === null) return;
+    if (merge.parent === null) return 0;
     const parent = await chain.packs(await chain.snapshot(dataset.id, merge.parent));
-    if ((await exchange.missing(dataset, parent)).length > 0) return;
+    if ((await exchange.missing(dataset, parent)).length > 0) return 0;
     const body = await chain.body(merge);
     const sealed = await this.#merge(dataset, body, parent, signal);
-    await this.#keep(dataset, { body, sealed, wanted });
+    return this.#keep(dataset, { body, sealed, wanted });
   }
 
   async #merge(
@@ -136,7 +138,8 @@ export class MergeRebuild {
       readonly sealed: readonly SealedPack[];
       readonly wanted: ReadonlySet<PackId>;
     },
-  ): Promise<void> {
+  ): Promise<number> {
+    let bytes = 0;
     const { catalogue, exchange, logger, packs } = this.#components;
     for (const [index, { packId, descriptor }] of made.sealed.entries()) {
       const expected = made.body.packsAdded[index];
@@ -146,10 +149,12 @@ export class MergeRebuild {
       } else if (expectedId === packId) {
         await catalogue.packs.put(packId, completeRow({ packId, descriptor, dataset }));
         await exchange.share([{ packId, descriptor }]);
+        bytes += descriptor.size;
       } else {
         logger.info('merged pack differs', { packId: expectedId });
         await packs.adopt(expectedId, packs.path(packId));
       }
     }
+    return bytes;
   }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Removes packs from this site, under one rule: a pack may go only if neither the newest manifest
-// of its data set, nor the snapshot that is visible here, nor a pin, nor anybody at work names it.
+// of its data set, nor what is visible or staged here, nor a pin, nor anybody at work names it.
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { PackId } from '../dataset/ids.ts';
+import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackHolds } from './pack-holds.ts';
@@ -68,18 +69,28 @@ export class PackRetirement {
     const { catalogue, chain } = this.#components;
     const head = await chain.head(dataset.id);
     if (head === undefined) return undefined;
-    const snapshotIds = new Set([head.snapshotId]);
-    for (const { value } of await catalogue.follows.entries()) {
-      if (value.datasetId === dataset.id && value.visible !== null) snapshotIds.add(value.visible);
-    }
     const needed = new Set<PackId>();
-    for (const snapshotId of snapshotIds) {
-      const row = await chain.snapshot(dataset.id, snapshotId);
+    for (const row of await this.#snapshots(dataset, head.snapshotId)) {
       for (const packId of (await chain.packs(row)).keys()) needed.add(packId);
     }
     for (const { value } of await catalogue.pins.entries(`${dataset.id}/`)) {
       for (const packId of value.packs) needed.add(packId);
     }
     return needed;
+  }
+
+  /** The newest one, and at a site that follows the visible one and what is staged after it. */
+  async #snapshots(dataset: Dataset, head: SnapshotId): Promise<SnapshotRow[]> {
+    const { catalogue, chain } = this.#components;
+    const visible = new Set<SnapshotId>();
+    for (const { value } of await catalogue.follows.entries()) {
+      if (value.datasetId === dataset.id && value.visible !== null) visible.add(value.visible);
+    }
+    const rows = await chain.list(dataset.id);
+    const firstVisible = rows.findIndex(({ snapshotId }) => visible.has(snapshotId));
+    return rows.filter(({ snapshotId, state }, index) => {
+      const isStaged = state === 'staged' && (firstVisible < 0 || index < firstVisible);
+      return snapshotId === head || visible.has(snapshotId) || isStaged;
+    });
   }
 }

@@ -89,8 +89,10 @@ export class Replicator {
     if (!(await folder.has(row.snapshotId))) {
       const space = await this.#reserveTree(row, body);
       try {
-        await this.#timed('merged packs made', () => merges.make(dataset, row, signal));
-        await this.#timed('packs complete', () => this.#fetch(row, packs, signal));
+        const made = await this.#timed('merged packs made', () =>
+          merges.make(dataset, row, signal),
+        );
+        await this.#timed('packs complete', () => this.#fetch(row, packs, made, signal));
         onStage('recomposing', 0);
         await this.#timed('tree made', () =>
           library.reading(dataset, packs, signal, (set) =>
@@ -115,8 +117,13 @@ export class Replicator {
     return result;
   }
 
-  /** Takes the space for the packs, then gets them. */
-  async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
+  /** Takes the space for the packs, then gets them; so many bytes of them were made here. */
+  async #fetch(
+    row: SnapshotRow,
+    packs: PackMap,
+    bytesMade: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, exchange } = this.#components;
     const { dataset, packsFolder, onPlan, onStage } = this.#init;
     const before = await this.#previousPacks(row);
@@ -129,7 +136,7 @@ export class Replicator {
     const fetchStartedMs = row.fetchStartedMs ?? now;
     await this.#update(row, {
       state: 'fetching',
-      fetchedBytes: added.bytes,
+      fetchedBytes: Math.max(0, added.bytes - bytesMade),
       fetchStartedMs,
       failure: null,
     });

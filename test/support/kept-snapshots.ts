@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Snapshots beside copies of what they were made of, and what tests do with them: publish, hand over,
-// prune, restore, damage.
+// Snapshots beside copies of what they were made of, and what tests do with them: publish, hand
+// over, prune, restore, damage.
 import assert from 'node:assert/strict';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

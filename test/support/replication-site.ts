@@ -73,6 +73,7 @@ export interface ReplicationSite {
   readonly publisher: Publisher;
   readonly verifier: Verifier;
   readonly cover: SnapshotCover;
+  readonly holds: PackHolds;
   readonly retention: RetentionService;
   readonly retirement: PackRetirement;
   readonly maintenance: Maintenance;

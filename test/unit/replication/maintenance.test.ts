@@ -2,12 +2,13 @@
 // Packs are merged as they are, at the writer and at sites that follow; damage is found and not
 // copied.
 import assert from 'node:assert/strict';
-import { cp, readdir } from 'node:fs/promises';
+import { cp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences } from '../../../scripts/lab/compare.ts';
 import { hasCode } from '../../../src/base/errors.ts';
+import type { DatasetId } from '../../../src/dataset/ids.ts';
 import {
   MEGABYTE,
   assertRestores,
@@ -50,6 +51,8 @@ test('half-empty packs are merged, and sites that follow make the merged pack th
   const fetched = at.reader.core.requests.length;
   await follow(at);
   assert.equal(at.reader.core.requests.length, fetched, 'nothing was fetched');
+  const [merge] = await at.reader.chain.list(done.datasetId as DatasetId);
+  assert.deepEqual([merge?.kind, merge?.fetchedBytes], ['maintenance', 0]);
   for (const site of [at.writer, at.reader]) {
     assert.deepEqual(await packsOn(site), await headPacks(site));
     await assertRestores(site, kept.slice(1));
@@ -58,6 +61,22 @@ test('half-empty packs are merged, and sites that follow make the merged pack th
   assert.equal(again.snapshotId, undefined, 'there is nothing left to do');
   // Nothing is read again because of it.
   assert.equal((await replicate(at)).ingest.bytesRead, 0);
+});
+
+test('unchanged files of a replica stay links, also when the snapshot before is forgotten', async (t) => {
+  const at = await pair(t);
+  await writeVersion(at.source, 1, [0, 1]);
+  await replicate(at);
+  await at.writer.retention.set('files', { keepLast: 1, keepWithinMs: null });
+  const inode = async (): Promise<number> =>
+    (await stat(join(at.replica, 'current', 'file-0'))).ino;
+  const before = await inode();
+  await writeVersion(at.source, 2, [1]);
+  await replicate(at);
+  assert.equal(await inode(), before);
+  await prune(at.writer, { maxPacks: 1 });
+  await follow(at);
+  assert.equal(await inode(), before);
 });
 
 test('too many packs become few', async (t) => {

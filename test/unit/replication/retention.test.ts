@@ -20,6 +20,7 @@ import {
   type Kept,
 } from '../../support/kept-snapshots.ts';
 import type { ReplicationSite } from '../../support/replication-site.ts';
+import { seededRandom } from '../../support/random.ts';
 import { pair, replicate, type Pair } from '../../support/site-pair.ts';
 
 const { signal } = new AbortController();
@@ -71,15 +72,6 @@ test('a pinned snapshot stays, at its writer and at a site that follows', async 
   assert.deepEqual(await packsOn(at.reader), await headPacks(at.reader));
 });
 
-/** Numbers from 0 to 1, the same for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return state / 0x7fffffff;
-  };
-}
-
 /** Packs that the rule of docs/guarantees.md protects at this site, of those it once had. */
 async function protectedPacks(at: Pair, site: ReplicationSite): Promise<Set<PackId>> {
   const [dataset] = at.writer.registry.list();
@@ -104,9 +96,7 @@ async function protectedPacks(at: Pair, site: ReplicationSite): Promise<Set<Pack
 }
 
 test('whatever is published, pruned and pinned: no site loses a pack that it must keep', async (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
-  t.diagnostic(`SEED=${seed}`);
-  const random = randomFrom(seed);
+  const random = seededRandom(t);
   const at = await pair(t);
   await writeVersion(at.source, 0, [0, 1, 2, 3]);
   await replicate(at);
