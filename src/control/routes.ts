@@ -147,7 +147,7 @@ function datasetRoutes(components: RouteComponents): Route[] {
           dataset: fields.text('dataset'),
           checksum: fields.flag('checksum'),
           wait: waitFor(fields),
-          timeoutMs: fields.optionalInteger('timeoutMs', 0, TIMEOUT_MAX_MS),
+          timeoutMs: fields.optionalNumber('timeoutMs', 0, TIMEOUT_MAX_MS),
           signal,
           onProgress: progress,
         });

@@ -2,6 +2,7 @@
 // `muleplex prune`: forgets snapshots by the rules, removes the packs that nobody needs and merges
 // those that are half empty or too many, in a manifest that changes nothing a reader sees.
 import type { Clock } from '../base/clock.ts';
+import { ReplicationError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
@@ -89,12 +90,10 @@ export class Maintenance {
   }
 
   async #prune(dataset: Dataset, options: PruneOptions): Promise<PruneResult> {
-    const { chain, clock, distribution, library, logger, retirement } = this.#components;
+    const { clock, distribution, library, logger, retirement } = this.#components;
     const startMs = clock.monotonicMs();
     options.onProgress({ stage: 'mark' });
-    const head = await chain.head(dataset.id);
-    const row = await chain.snapshot(dataset.id, head?.snapshotId ?? ('' as never));
-    const parent: Parent = { row, body: await chain.body(row), packs: await chain.packs(row) };
+    const parent = await this.#head(dataset);
     const done = await library.reading(dataset, parent.packs, options.signal, (set) =>
       this.#work(dataset, parent, set, options),
     );
@@ -114,6 +113,16 @@ export class Maintenance {
       });
     }
     return result;
+  }
+
+  async #head(dataset: Dataset): Promise<Parent> {
+    const { chain } = this.#components;
+    const head = await chain.head(dataset.id);
+    if (head === undefined) {
+      throw new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `${dataset.name} has no snapshot yet`);
+    }
+    const row = await chain.snapshot(dataset.id, head.snapshotId);
+    return { row, body: await chain.body(row), packs: await chain.packs(row) };
   }
 
   async #work(

@@ -53,8 +53,9 @@ export class PackSweep {
     if (parent === undefined) return { retained: [], packsRemoved: [] };
     const rows = await this.#components.retention.retained(dataset, parent, next);
     const retained = rows.map(({ snapshotId }) => snapshotId).sort();
-    const covered = new Set([parent.row.snapshotId, ...parent.body.retained]);
-    if (rows.length === covered.size) return { retained, packsRemoved: [] };
+    // A maintenance snapshot needs what the one before it needs, which is retained.
+    const own = parent.row.kind === 'snapshot' ? 1 : 0;
+    if (rows.length === parent.body.retained.length + own) return { retained, packsRemoved: [] };
     try {
       const needed = await this.#needed(dataset, { parent, retained }, next, signal);
       const packsRemoved = [...parent.packs.keys()].filter((packId) => !needed.has(packId));

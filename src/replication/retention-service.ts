@@ -59,7 +59,7 @@ export class RetentionService {
 
   /**
    * Keeps a snapshot until unpin, whatever the rules say; at a site that follows also when the
-   * writer keeps it no more. ERR_SNAPSHOT_UNKNOWN, ERR_SNAPSHOT_FORGOTTEN.
+   * writer keeps it no more. ERR_SNAPSHOT_UNKNOWN, ERR_SNAPSHOT_FORGOTTEN, ERR_PACK_MISSING.
    */
   async pin(name: string, nameOrId: string | undefined, signal: AbortSignal): Promise<PinView> {
     const { catalogue, clock, cover, chain, library, registry } = this.#components;
@@ -68,7 +68,7 @@ export class RetentionService {
     const isOwn = registry.isOwn(dataset);
     const needed = isOwn
       ? new Set<never>()
-      : await library.reading(dataset, packs, signal, async (set) => {
+      : await library.readingOnce(dataset, packs, async (set) => {
           const { recipe } = await chain.body(row);
           return (await LiveChunks.of(set, [recipe], signal)).neededPacks();
         });

@@ -98,6 +98,8 @@ export async function follow(at: Pair): Promise<void> {
   const [row] = await writer.chain.list(dataset.id);
   assert.ok(row !== undefined);
   await visible(reader, { row });
+  // It does so by itself a moment later.
+  await reader.retirement.run(dataset);
 }
 
 export async function flip(path: string, offset: number): Promise<void> {

@@ -8,10 +8,12 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences } from '../../../scripts/lab/compare.ts';
 import { hasCode } from '../../../src/base/errors.ts';
+import { encodeGenesis } from '../../../src/dataset/genesis.ts';
 import type { DatasetId } from '../../../src/dataset/ids.ts';
 import {
   MEGABYTE,
   assertRestores,
+  datasetOf,
   flip,
   follow,
   headPacks,
@@ -92,6 +94,26 @@ test('too many packs become few', async (t) => {
   await follow(at);
   assert.equal(at.reader.core.requests.length, fetched);
   for (const site of [at.writer, at.reader]) await assertRestores(site, kept);
+});
+
+test('of a merged pack that comes out differently only the parts that differ are fetched', async (t) => {
+  const at = await pair(t);
+  await writeVersion(at.source, 1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  await replicate(at);
+  await writeVersion(at.source, 2, [0, 1]);
+  const kept = await keep(at, await replicate(at));
+  const { genesis } = await at.writer.registry.genesisOf(datasetOf(at));
+  const other = encodeGenesis({ ...genesis, zstdLevel: 19 }, at.writer.identity.signer);
+  // As if another version of the program compressed the trailer.
+  t.mock.method(at.reader.secrets, 'genesis', () => Promise.resolve(other));
+  const before = at.reader.core.requests.length;
+  await prune(at.writer, { maxPacks: 1 });
+  await follow(at);
+  const [request, ...others] = at.reader.core.requests.slice(before);
+  assert.deepEqual(others, []);
+  assert.deepEqual([request?.haveParts?.count, request?.haveParts?.missing()], [1, [1]]);
+  assert.deepEqual(await packsOn(at.reader), await headPacks(at.reader));
+  await assertRestores(at.reader, [kept]);
 });
 
 test('a site that was away gets merged packs from others', async (t) => {
