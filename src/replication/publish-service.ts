@@ -29,6 +29,15 @@ interface Components {
   readonly clock: Clock;
 }
 
+interface Init {
+  /** From so many packs on a publish merges first. */
+  readonly mergeStart: number;
+  /** Packs that are left then, at most. */
+  readonly maxPacks: number;
+}
+
+const DEFAULTS: Init = { mergeStart: MERGE_PACKS_START, maxPacks: MERGE_PACKS_MAX };
+
 export interface PublishRequest extends Omit<PublishOptions, 'onProgress'> {
   readonly wait: WaitFor;
   readonly timeoutMs: number | undefined;
@@ -37,9 +46,11 @@ export interface PublishRequest extends Omit<PublishOptions, 'onProgress'> {
 
 export class PublishService {
   readonly #components: Components;
+  readonly #init: Init;
 
-  constructor(components: Components) {
+  constructor(components: Components, init: Init = DEFAULTS) {
     this.#components = components;
+    this.#init = init;
   }
 
   /**
@@ -97,12 +108,12 @@ export class PublishService {
     const head = dataset && (await chain.head(dataset.id));
     if (dataset === undefined || head === undefined) return;
     const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
-    if (packs.size < MERGE_PACKS_START) return;
+    if (packs.size < this.#init.mergeStart) return;
     await maintenance.prune({
       dataset: dataset.id,
       dryRun: false,
       maxUnused: MERGE_UNUSED_MAX,
-      maxPacks: MERGE_PACKS_MAX,
+      maxPacks: this.#init.maxPacks,
       signal,
       onProgress: () => undefined,
     });

@@ -13,6 +13,7 @@ import { PackLibrary } from '../../src/replication/pack-library.ts';
 import type { Published } from '../../src/replication/publisher.ts';
 import type { PruneResult } from '../../src/replication/site-view.ts';
 import { Verifier } from '../../src/replication/verifier.ts';
+import type { SnapshotRow } from '../../src/store/rows.ts';
 import { handOver, type ReplicationSite } from './replication-site.ts';
 import { visible, type Pair } from './site-pair.ts';
 import { testBytes } from './test-bytes.ts';
@@ -78,13 +79,16 @@ export async function packsOn(site: ReplicationSite): Promise<Set<string>> {
   return new Set(await site.packs.list());
 }
 
-export async function headPacks(site: ReplicationSite): Promise<Set<PackId>> {
+export async function headOf(site: ReplicationSite): Promise<SnapshotRow> {
   const [dataset] = site.registry.list();
   assert.ok(dataset !== undefined);
   const head = await site.chain.head(dataset.id);
   assert.ok(head !== undefined);
-  const row = await site.chain.snapshot(dataset.id, head.snapshotId);
-  return new Set((await site.chain.packs(row)).keys());
+  return site.chain.snapshot(dataset.id, head.snapshotId);
+}
+
+export async function headPacks(site: ReplicationSite): Promise<Set<PackId>> {
+  return new Set((await site.chain.packs(await headOf(site))).keys());
 }
 
 /** Hands the head over, as the outbox does. */

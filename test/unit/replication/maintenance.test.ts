@@ -16,6 +16,7 @@ import {
   datasetOf,
   flip,
   follow,
+  headOf,
   headPacks,
   keep,
   packsOn,
@@ -24,8 +25,15 @@ import {
   writeVersion,
   type Kept,
 } from '../../support/kept-snapshots.ts';
+import { Distribution } from '../../../src/replication/distribution.ts';
+import { PublishService } from '../../../src/replication/publish-service.ts';
+import { Waiter } from '../../../src/replication/waiter.ts';
+import { createLogger } from '../../../src/base/logger.ts';
 import { handOver } from '../../support/replication-site.ts';
 import { pair, replicate } from '../../support/site-pair.ts';
+
+const { signal } = new AbortController();
+const logger = createLogger({ level: 'error' });
 
 test('half-empty packs are merged, and sites that follow make the merged pack themselves', async (t) => {
   const at = await pair(t);
@@ -94,6 +102,30 @@ test('too many packs become few', async (t) => {
   await follow(at);
   assert.equal(at.reader.core.requests.length, fetched);
   for (const site of [at.writer, at.reader]) await assertRestores(site, kept);
+});
+
+test('a publish merges before there are too many packs', async (t) => {
+  const { writer } = await pair(t);
+  const source = writer.newFolder('source');
+  const service = new PublishService(
+    {
+      ...writer,
+      distribution: new Distribution({ ...writer, logger }),
+      waiter: new Waiter(writer),
+    },
+    { mergeStart: 3, maxPacks: 1 },
+  );
+  const counts: number[] = [];
+  for (let version = 1; version <= 5; version += 1) {
+    await writeVersion(source, version, [version]);
+    await service.publish({
+      ...{ folder: source, dataset: 'files', checksum: false, wait: 'none', signal },
+      ...{ timeoutMs: undefined, onProgress: () => undefined },
+    });
+    counts.push((await headPacks(writer)).size);
+  }
+  assert.deepEqual(counts, [1, 2, 3, 2, 3]);
+  await assertRestores(writer, [{ row: await headOf(writer), copy: source }]);
 });
 
 test('of a merged pack that comes out differently only the parts that differ are fetched', async (t) => {
