@@ -274,8 +274,6 @@ export const STAMP_FILE_SIZE_MAX = 640 * MiB;
 export const RECOMPOSE_BATCH_SIZE = 8 * MiB;
 /** Entries made by one call. */
 export const RECOMPOSE_BATCH_ENTRIES = 1_024;
-/** Bytes of restored files after which they are brought to disk beside further writing. */
-export const SYNC_BATCH_SIZE = 128 * MiB;
 /** Trees of a replica that may wait for their removal while a snapshot is made. */
 export const OLD_TREES_MAX = 2;
 /** Space given back ahead of what is about to be written, so that the writer finds it free. */

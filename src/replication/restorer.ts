@@ -10,7 +10,6 @@ import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
-import { BackgroundSync } from './background-sync.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import type { PackHolds } from './pack-holds.ts';
 import type { PackLibrary } from './pack-library.ts';
@@ -137,7 +136,6 @@ export class Restorer {
     const { signal, onProgress } = options;
     const { contentBytes: bytesTotal, allocatedBytes } = wanted.selected;
     const space = await Reservation.take(folder.path, allocatedBytes);
-    const sync = new BackgroundSync({ path: Buffer.from(folder.path) });
     let bytesDone = 0;
     const recomposer = new Recomposer(
       { chunks: set },
@@ -149,7 +147,6 @@ export class Restorer {
         onBytes: async (bytes) => {
           await space.shrink(bytes);
           bytesDone += bytes;
-          sync.wrote(bytes);
           onProgress({ stage: 'restore', bytesDone, bytesTotal });
         },
       },
@@ -160,7 +157,6 @@ export class Restorer {
       await folder.discard();
       throw error;
     } finally {
-      await sync.settle();
       await space.release();
     }
     return recomposer.toleratedCount;
