@@ -235,8 +235,8 @@ Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
 }
 
 /// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[], into) =>
-/// Promise<undefined>: `into` gets all chunks end to end; items are {frame | path, offset, length; codec,
-/// keyEpoch, rawLength, baseIds, bases[], ids, chunkLengths}.
+/// Promise<undefined>: `into` gets all chunks end to end; items are {frame | path, offset, length;
+/// codec, keyEpoch, rawLength, baseIds, bases[], ids, chunkLengths}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));
 }

@@ -239,13 +239,13 @@ ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
   return {result.data(), size};
 }
 
-/// ByteSpan that are spread evenly are tried with the fastest level: noise costs next to nothing so.
+/// Bytes that are spread evenly are tried with the fastest level: so noise costs next to nothing.
 bool FrameEncoder::isCompressible(ByteSpan chunk) {
   if (!looksRandom(chunk)) return true;
   memory_->plain.resize(std::max(memory_->plain.size(), ZSTD_compressBound(chunk.size())));
   const size_t size = zstdChecked(ZSTD_compressCCtx(memory_->zstd.get(), memory_->plain.data(),
-                                                    memory_->plain.size(),
-                                                    chunk.data(), chunk.size(), kProbeLevel));
+                                                    memory_->plain.size(), chunk.data(),
+                                                    chunk.size(), kProbeLevel));
   return pays(size, chunk.size());
 }
 
@@ -266,8 +266,8 @@ FrameDecoder::FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey)
   if (sivKey != nullptr) sivMac_ = std::make_unique<HmacSha256>(*sivKey);
 }
 
-void FrameDecoder::decode(const FrameHeader& header, std::span<const ByteSpan> bases, ByteSpan frame,
-                          uint8_t* raw, size_t index) {
+void FrameDecoder::decode(const FrameHeader& header, std::span<const ByteSpan> bases,
+                          ByteSpan frame, uint8_t* raw, size_t index) {
   MULEPLEX_CHECK(header.rawLength >= 1 && header.rawLength <= kFrameRawMax);
   MULEPLEX_CHECK(bases.size() == header.baseCount);
   if (header.codec > FrameCodec::kZstdPrefix) {

@@ -141,8 +141,8 @@ class FrameDecoder {
   /// Writes header.rawLength bytes (1 to kFrameRawMax) to `raw`. `bases` are those that the header
   /// names, in its order. Throws Failure with `index`: kCorrupt when tag or salt do not match,
   /// kMalformed when the payload is not what the header says, kUnsupported for a later codec.
-  void decode(const FrameHeader& header, std::span<const ByteSpan> bases, ByteSpan frame, uint8_t* raw,
-              size_t index);
+  void decode(const FrameHeader& header, std::span<const ByteSpan> bases, ByteSpan frame,
+              uint8_t* raw, size_t index);
 
  private:
   HmacSha256 encMac_;

@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   ERR_SITE_RECORD_CONFLICT: 'refused',
   ERR_SITE_RECORD_MALFORMED: 'malformed',
   ERR_SITE_RECORD_STALE: 'refused',
+  ERR_SNAPSHOT_FORGOTTEN: 'refused',
   ERR_SNAPSHOT_UNKNOWN: 'missing',
   ERR_SOURCE_CHANGED: 'storage',
   ERR_SPACE_SHORT: 'storage',

@@ -267,6 +267,8 @@ export const READ_BATCH_FILES = 512;
 export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
 /** Buffers of files that they may hold: where little is new, each holds some of its own. */
 export const NEW_CHUNKS_BUFFERS_MAX = 2;
+/** Bytes of frames that are copied into a merged pack by one step. */
+export const COPY_BATCH_SIZE = 4 * MiB;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
 /** Reads of a file that changes meanwhile before the publish is given up. */
@@ -305,3 +307,12 @@ export const DIFFERENCES_MAX = 1_000;
 export const PACK_GROWTH = 1.01;
 /** Room for the recipe and for the ends of packs. */
 export const PACK_OVERHEAD = 16 * MiB;
+
+// --- Retention.
+
+/** Share of a pack that may be needed no more; above it prune merges the pack. */
+export const MERGE_UNUSED_MAX = 0.5;
+/** Packs that prune leaves: it merges the smallest of more. Some GB of new packs come on top. */
+export const MERGE_PACKS_MAX = 1_024;
+/** From so many packs on a publish merges first: far below LIVE_PACKS_MAX, for one publish. */
+export const MERGE_PACKS_START = 3_072;

@@ -2,7 +2,7 @@
 // The composition root: everything is made here, in order, once. Nobody else constructs a service.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../base/clock.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
 import { ReplicationError, hasCode, storageError } from '../base/errors.ts';
 import { HOME_LOCK_RETRY_MS, HOME_LOCK_WAIT_MS } from '../base/limits.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
@@ -23,6 +23,7 @@ import { PeerBook } from '../peers/peer-book.ts';
 import { PushClient } from '../peers/push-client.ts';
 import { PushServer } from '../peers/push-server.ts';
 import { ManifestAcceptance } from '../replication/acceptance.ts';
+import { DatasetLocks } from '../replication/dataset-locks.ts';
 import { DatasetRegistry } from '../replication/dataset-registry.ts';
 import { Distribution } from '../replication/distribution.ts';
 import { FollowService } from '../replication/follow-service.ts';
@@ -30,16 +31,25 @@ import { sweepHome } from '../replication/home-sweep.ts';
 import { keyRing } from '../replication/key-ring.ts';
 import { IndexRebuilder } from '../replication/index-rebuilder.ts';
 import { LinkService } from '../replication/link-service.ts';
+import { Maintenance } from '../replication/maintenance.ts';
 import { StoredManifests } from '../replication/manifest-source.ts';
+import { MergeRebuild } from '../replication/merge-rebuild.ts';
 import { PackExchange } from '../replication/pack-exchange.ts';
+import { PackHolds } from '../replication/pack-holds.ts';
 import { PackLibrary } from '../replication/pack-library.ts';
+import { PackRetirement } from '../replication/pack-retirement.ts';
+import { PackSweep } from '../replication/pack-sweep.ts';
 import { PeerAdmin } from '../replication/peer-admin.ts';
 import { PublishService } from '../replication/publish-service.ts';
 import { Publisher } from '../replication/publisher.ts';
 import { ReceiptLedger } from '../replication/receipt-ledger.ts';
+import { RetentionService } from '../replication/retention-service.ts';
 import { SiteQueries } from '../replication/site-queries.ts';
 import type { SiteView } from '../replication/site-view.ts';
+import { Restorer } from '../replication/restorer.ts';
 import { SnapshotChain } from '../replication/snapshot-chain.ts';
+import { SnapshotCommit } from '../replication/snapshot-commit.ts';
+import { SnapshotCover } from '../replication/snapshot-cover.ts';
 import { StampStore } from '../replication/stamp-store.ts';
 import { Verifier } from '../replication/verifier.ts';
 import { Waiter } from '../replication/waiter.ts';
@@ -86,6 +96,8 @@ interface Site {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
+  readonly cover: SnapshotCover;
+  readonly holds: PackHolds;
 }
 
 async function openSite(home: Home, config: Config, logger: Logger): Promise<Site> {
@@ -105,7 +117,10 @@ async function openSite(home: Home, config: Config, logger: Logger): Promise<Sit
     const chain = new SnapshotChain({ catalogue, manifests });
     const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
     const receipts = new ReceiptLedger(known);
-    return { ...known, home, config, manifests, secrets, packs, features, receipts };
+    const cover = new SnapshotCover({ ...known, packs });
+    const holds = new PackHolds();
+    const stores = { manifests, secrets, packs, features };
+    return { ...known, ...stores, home, config, receipts, cover, holds };
   } catch (error) {
     await catalogue.close();
     throw error;
@@ -122,8 +137,11 @@ export async function withOfflineRoutes<T>(
   const site = await openSite(home, config, createLogger({ level: 'error' }));
   try {
     const library = new PackLibrary({ ...site, exchange: undefined });
+    const parts = { ...site, library, clock: systemClock };
     return await work(
       controlRoutes({
+        restorer: new Restorer({ ...parts, onReleased: () => undefined }),
+        retention: new RetentionService({ ...parts, retirement: undefined }),
         queries: new SiteQueries({ ...site, live: undefined }),
         admin: new PeerAdmin({ peers: site.peers, outbox: site.catalogue.outbox }),
         verifier: new Verifier({ ...site, library, exchange: undefined }),
@@ -228,8 +246,10 @@ async function startServices(
   const source = new StoredManifests(site);
   const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
   const library = new PackLibrary({ ...site, exchange });
-  const replication = { ...site, library, exchange, outbox, clock };
   const { packsFolder } = home;
+  const retirement = new PackRetirement({ ...site, exchange });
+  const merges = new MergeRebuild({ ...site, library, exchange }, { packsFolder });
+  const replication = { ...site, library, exchange, merges, retirement, outbox, clock };
   const follows = new FollowService(replication, { packsFolder });
   const acceptance = new ManifestAcceptance({
     ...site,
@@ -243,6 +263,7 @@ async function startServices(
   server.onContact((siteId) => client.kick(siteId));
   const distribution = new Distribution({ ...site, outbox });
 
+  await retirement.runAll();
   stops.push(() => follows.stop());
   await follows.start();
   stops.push(() => server.stop());
@@ -254,9 +275,9 @@ async function startServices(
   stops.push(() => distribution.stop());
   await distribution.start();
 
-  const publisher = publisherOf(site, { exchange, library });
+  const writing = writersOf(site, { exchange, library, retirement, distribution, clock });
   const waiter = new Waiter({ ...site, clock });
-  const publish = new PublishService({ ...site, publisher, distribution, waiter, clock });
+  const publish = new PublishService({ ...replication, ...writing, distribution, waiter });
   const isConnected = (siteId: Parameters<typeof client.state>[0]): boolean =>
     client.state(siteId) === 'connected';
   const queries = new SiteQueries({
@@ -269,23 +290,43 @@ async function startServices(
     verifier: new Verifier({ ...site, library, exchange }),
     index: new IndexRebuilder({ ...site, library }),
     links: new LinkService(site),
-    live: { core, publish, follows },
+    restorer: new Restorer({ ...replication, onReleased: (each) => void retirement.run(each) }),
+    retention: writing.retention,
+    live: { core, publish, follows, maintenance: writing.maintenance },
   });
   const control = new ControlServer({ logger, routes }, { socketPath: home.controlSocket });
   stops.push(() => control.stop());
   await control.start();
 }
 
-function publisherOf(
+/** What makes manifests of this site. */
+function writersOf(
   site: Site,
-  made: { readonly exchange: PackExchange; readonly library: PackLibrary },
-): Publisher {
+  made: {
+    readonly exchange: PackExchange;
+    readonly library: PackLibrary;
+    readonly retirement: PackRetirement;
+    readonly distribution: Distribution;
+    readonly clock: Clock;
+  },
+): {
+  readonly publisher: Publisher;
+  readonly maintenance: Maintenance;
+  readonly retention: RetentionService;
+} {
   const { config, home } = site;
+  const { packsFolder } = home;
+  const parts = { ...site, ...made };
   const stamps = new StampStore({ folder: home.datasetsFolder });
-  return new Publisher(
-    { ...site, ...made, stamps, clock: systemClock },
-    { ...config.ingest, packsFolder: home.packsFolder },
-  );
+  const retention = new RetentionService(parts);
+  const sweep = new PackSweep({ ...parts, retention });
+  const commit = new SnapshotCommit(parts);
+  const writing = { ...parts, stamps, retention, sweep, commit, locks: new DatasetLocks() };
+  return {
+    publisher: new Publisher(writing, { ...config.ingest, packsFolder }),
+    maintenance: new Maintenance(writing, { packsFolder }),
+    retention,
+  };
 }
 
 async function transportOf({ config, home, logger: log }: Site): Promise<CoreTransport> {

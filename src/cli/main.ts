@@ -19,7 +19,11 @@ import { id } from './commands/id.ts';
 import { indexRebuild } from './commands/index-rebuild.ts';
 import { init } from './commands/init.ts';
 import { peer } from './commands/peer.ts';
+import { pin, unpin } from './commands/pin.ts';
+import { prune } from './commands/prune.ts';
 import { publish } from './commands/publish.ts';
+import { restore } from './commands/restore.ts';
+import { retention } from './commands/retention.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
 import { transfers } from './commands/transfers.ts';
@@ -88,6 +92,11 @@ function registerAll(register: <T>(command: Command<T>) => void): void {
   register(transfers);
   register(verify);
   register(indexRebuild);
+  register(restore);
+  register(retention);
+  register(pin);
+  register(unpin);
+  register(prune);
   register(add);
   register(exportLinks);
 }

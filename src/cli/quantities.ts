@@ -37,6 +37,20 @@ export function parseDuration(text: string): number | undefined {
   return Number(match[1]) * (factor ?? 1000);
 }
 
+/** Reads 12h, 30d, 8w or 1y (of 365 days) as milliseconds; undefined when it is none of them. */
+export function parseAge(text: string): number | undefined {
+  const match = /^([1-9]\d{0,4})(h|d|w|y)$/.exec(text);
+  if (match === null) return undefined;
+  const hours = { h: 1, d: 24, w: 7 * 24, y: 365 * 24 }[match[2] ?? 'h'] ?? 1;
+  return Number(match[1]) * hours * 3_600_000;
+}
+
+/** 12 hours, 30 days: as far as it is whole ones. */
+export function formatAge(ageMs: number): string {
+  const hours = ageMs / 3_600_000;
+  return hours % 24 === 0 ? `${hours / 24} days` : `${hours} hours`;
+}
+
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
 }

@@ -23,6 +23,10 @@ export class RequestFields {
     throw this.error(name, 'a text');
   }
 
+  optionalText(name: string): string | undefined {
+    return this.value(name) === undefined ? undefined : this.text(name);
+  }
+
   texts(name: string): string[] {
     const value = this.value(name);
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
@@ -42,11 +46,17 @@ export class RequestFields {
     throw this.error(name, 'true or false');
   }
 
-  optionalInteger(name: string, min: number, max: number): number | undefined {
+  optionalNumber(name: string, min: number, max: number): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;
     if (typeof value === 'number' && value >= min && value <= max) return value;
     throw this.error(name, `a number from ${min} to ${max}`);
+  }
+
+  optionalInteger(name: string, min: number, max: number): number | undefined {
+    const value = this.optionalNumber(name, min, max);
+    if (value === undefined || Number.isSafeInteger(value)) return value;
+    throw this.error(name, `a whole number from ${min} to ${max}`);
   }
 
   error(name: string, wanted: string): ReplicationError {

@@ -6,12 +6,16 @@ import type { Core } from '../core/core.ts';
 import type { FollowService } from '../replication/follow-service.ts';
 import type { IndexRebuilder } from '../replication/index-rebuilder.ts';
 import type { LinkService } from '../replication/link-service.ts';
+import type { Maintenance } from '../replication/maintenance.ts';
 import type { PeerAdmin } from '../replication/peer-admin.ts';
 import type { PublishService } from '../replication/publish-service.ts';
+import type { RetentionService } from '../replication/retention-service.ts';
 import type { SiteQueries } from '../replication/site-queries.ts';
+import type { Restorer } from '../replication/restorer.ts';
 import type { Verifier } from '../replication/verifier.ts';
 import type { WaitFor } from '../replication/waiter.ts';
 import { RequestFields } from './request-fields.ts';
+import { retentionRoutes } from './retention-routes.ts';
 import type { Call, Route } from './server.ts';
 
 /** What answers. The live parts are absent without a daemon. */
@@ -20,11 +24,14 @@ export interface RouteComponents {
   readonly admin: PeerAdmin;
   readonly verifier: Verifier;
   readonly index: IndexRebuilder;
+  readonly restorer: Restorer;
+  readonly retention: RetentionService;
   readonly links: LinkService;
   readonly live?: {
     readonly core: Core;
     readonly publish: PublishService;
     readonly follows: FollowService;
+    readonly maintenance: Maintenance;
   };
 }
 
@@ -32,7 +39,13 @@ export interface RouteComponents {
 const TIMEOUT_MAX_MS = 2_147_483_647;
 
 export function controlRoutes(components: RouteComponents): Route[] {
-  return [...readingRoutes(components), ...peerRoutes(components), ...datasetRoutes(components)];
+  return [
+    ...readingRoutes(components),
+    ...peerRoutes(components),
+    ...checkingRoutes(components),
+    ...datasetRoutes(components),
+    ...retentionRoutes(components.retention, () => live(components).maintenance),
+  ];
 }
 
 function readingRoutes({ queries, links }: RouteComponents): Route[] {
@@ -83,8 +96,8 @@ function peerRoutes({ admin, queries }: RouteComponents): Route[] {
   ];
 }
 
-function datasetRoutes(components: RouteComponents): Route[] {
-  const { index, links, verifier } = components;
+/** What looks at all of a data set's packs. */
+function checkingRoutes({ index, verifier }: RouteComponents): Route[] {
   return [
     {
       method: 'POST',
@@ -102,6 +115,28 @@ function datasetRoutes(components: RouteComponents): Route[] {
       handle: ({ body, progress, signal }) => {
         const dataset = new RequestFields(body).text('dataset');
         return verifier.verify({ dataset, signal, onProgress: progress });
+      },
+    },
+  ];
+}
+
+function datasetRoutes(components: RouteComponents): Route[] {
+  const { links, restorer } = components;
+  return [
+    {
+      method: 'POST',
+      path: '/v1/restore',
+      streamed: true,
+      handle: ({ body, progress, signal }) => {
+        const fields = new RequestFields(body);
+        return restorer.restore({
+          dataset: fields.text('dataset'),
+          snapshot: fields.optionalText('snapshot'),
+          paths: fields.texts('paths'),
+          folder: fields.path('folder'),
+          signal,
+          onProgress: progress,
+        });
       },
     },
     {
@@ -130,7 +165,7 @@ function datasetRoutes(components: RouteComponents): Route[] {
           dataset: fields.text('dataset'),
           checksum: fields.flag('checksum'),
           wait: waitFor(fields),
-          timeoutMs: fields.optionalInteger('timeoutMs', 0, TIMEOUT_MAX_MS),
+          timeoutMs: fields.optionalNumber('timeoutMs', 0, TIMEOUT_MAX_MS),
           signal,
           onProgress: progress,
         });

@@ -266,6 +266,7 @@ export function snapshotRowOf(
     parent: header.parent,
     epoch: header.epoch,
     sequence: header.sequence,
+    kind: header.kind,
     writer: dataset.writer,
     bodyHash: header.bodyHash,
     bodySize: header.bodySize,

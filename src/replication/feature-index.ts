@@ -4,7 +4,7 @@
 import { hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
-import type { ChunkSet } from '../store/chunk-set.ts';
+import { ChunkSet } from '../store/chunk-set.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
 import { NumberColumn } from '../store/number-column.ts';
 import type { PackSet } from '../store/pack-set.ts';
@@ -12,16 +12,46 @@ import type { SealedPack } from '../store/pack-writer.ts';
 import { SimilarityIndex } from '../store/similarity-index.ts';
 
 interface Components {
-  readonly store: FeatureStore;
+  readonly features: FeatureStore;
   readonly logger: Logger;
 }
 
 /** An index of all packs of the set whose super-features are here. */
 export async function loadSimilarity(
-  { store, logger }: Components,
+  components: Components,
   set: PackSet,
 ): Promise<SimilarityIndex> {
   const index = new SimilarityIndex();
+  await eachChunk(components, set, (number, features, start) => index.add(number, features, start));
+  return index;
+}
+
+/** Writes the super-features of packs that were made of frames of the set. */
+export async function copyFeatures(
+  components: Components,
+  set: PackSet,
+  packs: readonly SealedPack[],
+): Promise<void> {
+  const added = new ChunkSet();
+  for (const { chunks } of packs.flatMap(({ entries }) => entries)) {
+    for (const { id } of chunks) added.add(id);
+  }
+  const copied = new Uint32Array(added.size * SUPER_FEATURE_COUNT);
+  await eachChunk(components, set, (number, features, start) => {
+    const to = added.find(set.idAt(number)) * SUPER_FEATURE_COUNT;
+    if (to >= 0) copied.set(features.subarray(start, start + SUPER_FEATURE_COUNT), to);
+  });
+  const features = new NewFeatures(added);
+  features.add(copied);
+  for (const pack of packs) await components.features.put(pack.packId, features.ofPack(pack));
+}
+
+/** Every chunk of the set's packs whose super-features are here: those from start on. */
+async function eachChunk(
+  { features: store, logger }: Components,
+  set: PackSet,
+  take: (number: number, features: Uint32Array, start: number) => void,
+): Promise<void> {
   for (const packId of set.packIds) {
     let features: Uint32Array | undefined;
     try {
@@ -30,13 +60,13 @@ export async function loadSimilarity(
       if (!hasCode(error, 'ERR_INDEX_CORRUPT')) throw error;
       logger.warn('super-features left out', { error: error.message });
     }
+    if (features === undefined) continue;
     let start = 0;
-    for (const number of features === undefined ? [] : set.numbersOf(packId)) {
-      index.add(number, features ?? new Uint32Array(), start);
+    for (const number of set.numbersOf(packId)) {
+      take(number, features, start);
       start += SUPER_FEATURE_COUNT;
     }
   }
-  return index;
 }
 
 /** The super-features of new chunks, by their numbers in the set of them. */

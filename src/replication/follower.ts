@@ -35,6 +35,8 @@ export class Follower {
   /** Message of the failure that was logged last. */
   #lastProblem: string | undefined;
   #wake: AbortController | undefined;
+  /** Ends the work on a snapshot whose packs are gone everywhere. */
+  #obsolete = new AbortController();
   #isKicked = false;
   #worker: Promise<void> = Promise.resolve();
 
@@ -64,6 +66,7 @@ export class Follower {
   kick(): void {
     this.#isKicked = true;
     this.#wake?.abort();
+    void this.#lookForNewer();
   }
 
   /** Packs that the newest snapshot in work needed beside those of the one before. */
@@ -123,6 +126,11 @@ export class Follower {
         failures = 0;
       } catch (error) {
         if (this.#isStopped()) return;
+        if (this.#obsolete.signal.aborted) {
+          this.#obsolete = new AbortController();
+          await this.#components.retirement.run(this.dataset);
+          continue;
+        }
         await this.#fail(error);
         failures += 1;
         await this.#pause(Math.min(FOLLOW_RETRY_MIN_MS * 2 ** (failures - 1), FOLLOW_RETRY_MAX_MS));
@@ -153,6 +161,8 @@ export class Follower {
 
   async #replicate(row: SnapshotRow): Promise<void> {
     this.#target = row;
+    // A newer one may have come since this one was chosen.
+    await this.#lookForNewer();
     await this.#limitOldTrees(row);
     const { dataset, key: followKey, packsFolder } = this.#init;
     const replicator = new Replicator(this.#components, {
@@ -169,7 +179,8 @@ export class Follower {
         this.#percent = percent;
       },
     });
-    await replicator.replicate(row, this.#stopped.signal);
+    const signals = [this.#stopped.signal, this.#obsolete.signal];
+    await replicator.replicate(row, AbortSignal.any(signals));
     this.#visible = row;
     this.#lastProblem = undefined;
     this.#target = undefined;
@@ -177,6 +188,29 @@ export class Follower {
       snapshotId: row.snapshotId,
       sequence: row.sequence,
     });
+    await this.#components.retirement.run(this.dataset);
+  }
+
+  async #lookForNewer(): Promise<void> {
+    try {
+      await this.#leaveObsolete();
+    } catch (error) {
+      const { logger } = this.#components;
+      logger.warn('newer snapshot not looked at', { reason: messageOf(error) });
+    }
+  }
+
+  /** A pack that is not here and that the newest snapshot does not have may never come. */
+  async #leaveObsolete(): Promise<void> {
+    const { chain, exchange } = this.#components;
+    const target = this.#target;
+    const head = await chain.head(this.dataset.id);
+    if (target === undefined || head === undefined) return;
+    if (head.snapshotId === target.snapshotId) return;
+    const packs = await chain.packs(await chain.snapshot(this.dataset.id, head.snapshotId));
+    const missing = await exchange.missing(this.dataset, await chain.packs(target));
+    const isObsolete = missing.some(({ packId }) => !packs.has(packId));
+    if (isObsolete && this.#target === target) this.#obsolete.abort();
   }
 
   async #fail(error: unknown): Promise<void> {

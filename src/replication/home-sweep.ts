@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Removes what a process that died has left in a home: files under construction, packs of a publish
-// that was never committed, space that was held.
+// that was never committed or that were being removed, space that was held.
 import type { Logger } from '../base/logger.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
@@ -35,7 +35,7 @@ export async function sweepHome(components: Components): Promise<void> {
   await features.sweep(known);
   for (const packId of await packs.list()) {
     if (known.has(packId)) continue;
-    logger.info('pack of an unfinished publish removed', { packId });
+    logger.info('pack that nothing names removed', { packId });
     await packs.remove(packId);
   }
 }

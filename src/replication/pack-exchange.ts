@@ -29,6 +29,7 @@ import {
   sharedPack,
   type WantedPack,
 } from './pack-fetch.ts';
+import { abortOf, ignoreUnknown, isAway, toError } from './request-errors.ts';
 import type { PackMap } from './snapshot-chain.ts';
 
 interface Components extends TrustComponents {
@@ -159,6 +160,26 @@ export class PackExchange {
     await this.obtain([pack], signal);
     this.#logger.info('pack repaired', { packId, parts: bad.length });
     return bad;
+  }
+
+  /**
+   * Ends everything with a pack and removes its file; whoever waits for it gets ERR_PACK_MISSING.
+   * A crash in between leaves a file that no row names, which the next start removes.
+   */
+  async remove(packId: PackId, row: PackRow): Promise<void> {
+    const { catalogue, core, packs } = this.#components;
+    const fileHash = decodeDescriptor(row.descriptor).fileHash.toString('hex');
+    const fetch = this.#fetches.get(fileHash);
+    this.#fetches.delete(fileHash);
+    // What is being noted of the pack must not come after this.
+    await this.#saving.catch(() => undefined);
+    await catalogue.packs.remove(packId);
+    if (row.state === 'complete') await this.#tell('unshare', () => core.unshare([fileHash]));
+    else await this.#tell('cancel', () => core.cancel(fileHash).catch(ignoreUnknown));
+    await packs.remove(packId);
+    fetch?.fail(
+      new ReplicationError('ERR_PACK_MISSING', `pack ${packId} is not needed any more`, { packId }),
+    );
   }
 
   #add(pack: WantedPack, row: PackRow | undefined): PackFetch {
@@ -368,26 +389,4 @@ export class PackExchange {
   #nameOf({ host, port }: EndPoint): string {
     return this.#components.peers.byEndPoint(host, port)?.record.name ?? `${host}:${port}`;
   }
-}
-
-/** The core is away for a moment; when it is back everything is asked for again. */
-function isAway(error: unknown): boolean {
-  return hasCode(error, 'ERR_CORE_DIED') || hasCode(error, 'ERR_EC_CLOSED');
-}
-
-function toError(error: unknown): ReplicationError {
-  if (error instanceof ReplicationError) return error;
-  return new ReplicationError('ERR_CORE_REFUSED', messageOf(error), {}, error);
-}
-
-/** Rejects when the signal fires; dispose() when nobody waits any more. */
-function abortOf(signal: AbortSignal): { promise: Promise<never>; dispose: () => void } {
-  let onAbort: () => void = () => undefined;
-  const promise = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  promise.catch(() => undefined);
-  return { promise, dispose: () => signal.removeEventListener('abort', onAbort) };
 }

@@ -52,6 +52,23 @@ export class PackLibrary {
     }
   }
 
+  /** Runs work with all these packs open; a damaged or lost one ends it. */
+  async readingOnce<T>(
+    dataset: Dataset,
+    packs: PackMap,
+    work: (set: PackSet) => Promise<T>,
+  ): Promise<T> {
+    return work(await this.#open(dataset, packs));
+  }
+
+  /** Opens some packs beside those that are kept open. ERR_PACK_MISSING, ERR_PACK_CORRUPT. */
+  async openApart(dataset: Dataset, packs: PackMap): Promise<PackSet> {
+    const secrets = await this.#components.registry.secretsOf(dataset);
+    const set = new PackSet(this.#components.packs, { secrets });
+    for (const [packId, descriptor] of packs) await set.add(packId, descriptor);
+    return set;
+  }
+
   /** Adds a pack that this process has just written. */
   addSealed(dataset: Dataset, packs: readonly SealedPack[]): void {
     for (const pack of packs) this.#sets.get(dataset.id)?.addSealed(pack);

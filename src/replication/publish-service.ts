@@ -2,23 +2,41 @@
 // The whole of `muleplex publish`: make the snapshot, push it, wait for signatures, tell what was
 // done.
 import type { Clock } from '../base/clock.ts';
+import { MERGE_PACKS_MAX, MERGE_PACKS_START, MERGE_UNUSED_MAX } from '../base/limits.ts';
 import type { SiteId } from '../dataset/ids.ts';
 import type { PeerBook } from '../peers/peer-book.ts';
 import type { SnapshotRow } from '../store/rows.ts';
+import type { DatasetRegistry } from './dataset-registry.ts';
 import type { Distribution } from './distribution.ts';
+import type { Maintenance } from './maintenance.ts';
+import type { PackRetirement } from './pack-retirement.ts';
 import type { PublishOptions, Published, Publisher } from './publisher.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import type { PublishProgress, PublishResult, ReceiptView } from './site-view.ts';
+import type { SnapshotChain } from './snapshot-chain.ts';
 import type { Waiter, WaitFor } from './waiter.ts';
 
 interface Components {
   readonly publisher: Publisher;
+  readonly maintenance: Maintenance;
+  readonly retirement: PackRetirement;
+  readonly registry: DatasetRegistry;
+  readonly chain: SnapshotChain;
   readonly distribution: Distribution;
   readonly waiter: Waiter;
   readonly receipts: ReceiptLedger;
   readonly peers: PeerBook;
   readonly clock: Clock;
 }
+
+interface Init {
+  /** From so many packs on a publish merges first. */
+  readonly mergeStart: number;
+  /** Packs that are left then, at most. */
+  readonly maxPacks: number;
+}
+
+const DEFAULTS: Init = { mergeStart: MERGE_PACKS_START, maxPacks: MERGE_PACKS_MAX };
 
 export interface PublishRequest extends Omit<PublishOptions, 'onProgress'> {
   readonly wait: WaitFor;
@@ -28,9 +46,11 @@ export interface PublishRequest extends Omit<PublishOptions, 'onProgress'> {
 
 export class PublishService {
   readonly #components: Components;
+  readonly #init: Init;
 
-  constructor(components: Components) {
+  constructor(components: Components, init: Init = DEFAULTS) {
     this.#components = components;
+    this.#init = init;
   }
 
   /**
@@ -39,11 +59,13 @@ export class PublishService {
    * the snapshot.
    */
   async publish(request: PublishRequest): Promise<PublishResult> {
-    const { clock, distribution, publisher, waiter } = this.#components;
+    const { clock, distribution, publisher, retirement, waiter } = this.#components;
     const { wait: want, timeoutMs, signal, onProgress } = request;
+    await this.#makeRoom(request);
     const published = await publisher.publish(request);
     const { dataset, row } = published;
     await distribution.announce(dataset, row);
+    await retirement.run(dataset);
     onProgress({ stage: 'push', snapshotId: row.snapshotId });
     const startMs = clock.monotonicMs();
     const state = await waiter.wait(dataset, row, {
@@ -77,6 +99,24 @@ export class PublishService {
       state,
       atMs,
     }));
+  }
+
+  /** Merges packs before there are so many that a publish would be refused. */
+  async #makeRoom({ dataset: name, signal }: PublishRequest): Promise<void> {
+    const { chain, maintenance, registry } = this.#components;
+    const dataset = registry.find(name).find((each) => registry.isOwn(each));
+    const head = dataset && (await chain.head(dataset.id));
+    if (dataset === undefined || head === undefined) return;
+    const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
+    if (packs.size < this.#init.mergeStart) return;
+    await maintenance.prune({
+      dataset: dataset.id,
+      dryRun: false,
+      maxUnused: MERGE_UNUSED_MAX,
+      maxPacks: this.#init.maxPacks,
+      signal,
+      onProgress: () => undefined,
+    });
   }
 
   #nameOf(siteId: SiteId): string {

@@ -1,51 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes snapshots of folders: scan, ingest, packs, manifest; durable, then shared, then pushed.
 import type { Clock } from '../base/clock.ts';
-import { ReplicationError } from '../base/errors.ts';
-import { LIVE_PACKS_MAX, PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
+import { PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
-import { packIdOf } from '../dataset/descriptor.ts';
-import type { KeyLookup } from '../dataset/envelope.ts';
-import type { SnapshotId } from '../dataset/ids.ts';
-import { epochChecksOf } from '../dataset/keys.ts';
-import {
-  bodyHashOf,
-  decodeHeader,
-  encodeHeader,
-  type ManifestHeader,
-} from '../dataset/manifest-header.ts';
-import { encodeBody, packSetRoot, type ManifestBody } from '../dataset/manifest.ts';
-import type { Identity } from '../peers/identity.ts';
-import type { Catalogue } from '../store/catalogue.ts';
 import { ChunkSet } from '../store/chunk-set.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
-import type { ManifestStore } from '../store/manifest-store.ts';
 import { PackSession } from '../store/pack-session.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { SealedPack } from '../store/pack-writer.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
-import { snapshotRowOf } from './acceptance.ts';
 import { BaseFinder } from './base-finder.ts';
 import { ChunkSink, type FrameSink } from './chunk-sink.ts';
 import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
+import type { DatasetLocks } from './dataset-locks.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
 import { NewFeatures, loadSimilarity } from './feature-index.ts';
 import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
 import type { PackExchange } from './pack-exchange.ts';
-import { completeRow } from './pack-fetch.ts';
 import type { PackLibrary } from './pack-library.ts';
+import type { Forgotten, PackSweep } from './pack-sweep.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
 import { readRecipe } from './recipe-reader.ts';
 import type { PublishProgress } from './site-view.ts';
-import { sizeOfPacks, snapshotKey, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
+import type { SnapshotChain } from './snapshot-chain.ts';
+import type { Parent, SnapshotCommit } from './snapshot-commit.ts';
 import { StampWriter, type StampStore } from './stamp-store.ts';
 import { scanTree, type SourceTree } from './tree-scanner.ts';
 
 interface Components {
-  readonly catalogue: Catalogue;
-  readonly manifests: ManifestStore;
   readonly packs: PackStore;
   readonly features: FeatureStore;
   readonly stamps: StampStore;
@@ -53,8 +37,9 @@ interface Components {
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
   readonly exchange: PackExchange;
-  readonly identity: Identity;
-  readonly keyOf: KeyLookup;
+  readonly sweep: PackSweep;
+  readonly commit: SnapshotCommit;
+  readonly locks: DatasetLocks;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -83,12 +68,6 @@ export interface Published {
   readonly ingestMs: number;
 }
 
-/** Where a new snapshot goes on from. */
-interface Parent {
-  readonly row: SnapshotRow;
-  readonly body: ManifestBody;
-}
-
 interface IngestFrom {
   readonly tree: SourceTree;
   readonly scanStartMs: number;
@@ -115,8 +94,6 @@ interface Ingested {
 export class Publisher {
   readonly #components: Components;
   readonly #init: Init;
-  /** Ids of data sets with a publish under way; names of new ones. */
-  readonly #busy = new Set<string>();
 
   constructor(components: Components, init: Init) {
     this.#components = components;
@@ -125,44 +102,35 @@ export class Publisher {
 
   /**
    * Makes a snapshot; it is durable and shared when this resolves. When it rejects nothing of it is
-   * left. ERR_DATASET_BUSY while another publish of the data set runs.
+   * left. ERR_DATASET_BUSY while another publish or a prune of the data set runs.
    */
   async publish(options: PublishOptions): Promise<Published> {
     const name = options.dataset;
     const { registry } = this.#components;
     const known = registry.find(name).find((dataset) => registry.isOwn(dataset));
     // A new data set has no id yet that two publishers could meet at.
-    const key = known?.id ?? name;
-    if (this.#busy.has(key)) {
-      throw new ReplicationError('ERR_DATASET_BUSY', `data set ${name} is being published`, {
-        dataset: name,
-      });
-    }
-    this.#busy.add(key);
-    try {
+    return this.#components.locks.alone(known?.id ?? name, name, async () => {
       const dataset = await registry.own(name, this.#init);
       try {
         return await this.#publish(dataset, options);
       } finally {
         await registry.discard(dataset);
       }
-    } finally {
-      this.#busy.delete(key);
-    }
+    });
   }
 
   async #publish(dataset: Dataset, options: PublishOptions): Promise<Published> {
-    const { chain, clock, exchange, library, logger } = this.#components;
+    const { clock, exchange, library, logger } = this.#components;
     const startMs = clock.monotonicMs();
     const scanStartMs = clock.now();
     options.onProgress({ stage: 'scan' });
     const tree = await scanTree(options.folder, options.signal);
     const parent = await this.#parentOf(dataset);
-    const packs: PackMap = parent === undefined ? new Map() : await chain.packs(parent.row);
+    const packs = parent?.packs ?? new Map();
     const ingested = await library.reading(dataset, packs, options.signal, (set) =>
       this.#ingest(dataset, { tree, scanStartMs, parent, known: set }, options),
     );
-    const row = await this.#commit(dataset, parent, packs, ingested);
+    const row = await this.#commit(dataset, parent, ingested, options.signal);
     library.addSealed(dataset, ingested.packs);
     await exchange.share(ingested.packs);
     const ingestMs = Math.round(clock.monotonicMs() - startMs);
@@ -182,11 +150,11 @@ export class Publisher {
     const head = await chain.head(dataset.id);
     if (head === undefined) return undefined;
     const row = await chain.snapshot(dataset.id, head.snapshotId);
-    return { row, body: await chain.body(row) };
+    return { row, body: await chain.body(row), packs: await chain.packs(row) };
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
-    const { logger, packs, registry, stamps } = this.#components;
+    const { packs, registry, stamps } = this.#components;
     const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
@@ -204,8 +172,7 @@ export class Publisher {
     const features = new NewFeatures(added);
     const writing = await this.#startPacks(plan, keys, { level: genesis.zstdLevel, features });
     const { threads } = this.#init;
-    const store = this.#components.features;
-    const bases = new BaseFinder(known, await loadSimilarity({ store, logger }, known));
+    const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const sink = new ChunkSink(
       { known, added, bases, features, frames: writing },
       { keys, compressionLevel: genesis.zstdLevel, threads },
@@ -260,89 +227,42 @@ export class Publisher {
     };
   }
 
-  /**
-   * Signs the manifest and makes it the head: files first, then one batch that makes them count.
-   */
+  /** Forgets what the rules keep no more, then signs. */
   async #commit(
     dataset: Dataset,
     parent: Parent | undefined,
-    parentPacks: PackMap,
     ingested: Ingested,
+    signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    const { clock, identity, keyOf, manifests, registry, stamps } = this.#components;
-    const packIds = [...parentPacks.keys(), ...ingested.packs.map(({ packId }) => packId)];
-    if (packIds.length > LIVE_PACKS_MAX) {
-      throw new ReplicationError('ERR_LIMIT_EXCEEDED', `${dataset.name} has too many packs`, {
-        limit: 'LIVE_PACKS_MAX',
-        value: packIds.length,
-      });
-    }
-    const { result } = ingested;
-    const body: ManifestBody = {
-      recipe: result.recipe,
-      retained: [],
-      packsAdded: ingested.packs.map(({ descriptor }) => descriptor),
-      packsRemoved: [],
-      packSetRoot: packSetRoot(packIds),
-      keyEpochs: epochChecksOf(await registry.secretsOf(dataset)),
-      fileCount: result.fileCount,
-      contentBytes: result.contentBytes,
-      allocatedBytes: result.allocatedBytes,
-    };
-    const bytes = encodeBody(body);
-    const header: ManifestHeader = {
-      datasetId: dataset.id,
-      epoch: parent?.row.epoch ?? 0,
-      sequence: (parent?.row.sequence ?? 0) + 1,
-      parent: parent?.row.snapshotId ?? null,
+    const { commit, stamps } = this.#components;
+    const { recipe, fileCount, contentBytes, allocatedBytes } = ingested.result;
+    const forgotten = await this.#forget(dataset, parent, ingested, signal);
+    // When this fails, the packs stay until the next start: who knows whether the manifest counts.
+    return commit.commit(dataset, {
       kind: 'snapshot',
-      visibility: 'onStage',
-      members: [],
-      threshold: 0,
-      bodyHash: bodyHashOf(bytes),
-      bodySize: bytes.length,
-      createdMs: clock.now(),
-    };
-    const envelope = encodeHeader(header, identity.signer);
-    const { snapshotId } = decodeHeader(envelope, keyOf);
-    await manifests.putBody(snapshotId, bytes);
-    await manifests.putHeader(snapshotId, envelope);
-    await stamps.save(dataset.id, snapshotId, ingested.stamps);
-    return this.#commitRows(dataset, { header, snapshotId }, body, {
-      packBytes: sizeOfPacks(parentPacks.values()) + sizeOfPacks(body.packsAdded),
+      parent,
+      body: {
+        ...{ recipe, fileCount, contentBytes, allocatedBytes },
+        ...forgotten,
+        packsAdded: ingested.packs.map(({ descriptor }) => descriptor),
+      },
+      onSigned: (snapshotId) => stamps.save(dataset.id, snapshotId, ingested.stamps),
     });
   }
 
-  async #commitRows(
+  async #forget(
     dataset: Dataset,
-    decoded: { readonly header: ManifestHeader; readonly snapshotId: SnapshotId },
-    body: ManifestBody,
-    { packBytes }: { readonly packBytes: number },
-  ): Promise<SnapshotRow> {
-    const { catalogue, clock, registry } = this.#components;
-    const { header, snapshotId } = decoded;
-    const now = clock.now();
-    const row: SnapshotRow = {
-      ...snapshotRowOf(dataset, decoded, body),
-      packBytes,
-      state: 'visible',
-      acceptedMs: now,
-      visibleMs: now,
-    };
-    await catalogue.write([
-      ...(registry.get(dataset.id) === undefined ? [registry.admitOp(dataset)] : []),
-      ...body.packsAdded.map((descriptor) => {
-        const packId = packIdOf(descriptor);
-        return catalogue.packs.putOp(packId, completeRow({ packId, descriptor, dataset }));
-      }),
-      catalogue.snapshots.putOp(snapshotKey(dataset.id, snapshotId), row),
-      catalogue.heads.putOp(dataset.id, {
-        snapshotId,
-        epoch: header.epoch,
-        sequence: header.sequence,
-      }),
-    ]);
-    registry.remember(dataset);
-    return row;
+    parent: Parent | undefined,
+    { packs: added, result }: Ingested,
+    signal: AbortSignal,
+  ): Promise<Forgotten> {
+    const { clock, packs, sweep } = this.#components;
+    const next = { recipe: result.recipe, packs: added, createdMs: clock.now() };
+    try {
+      return await sweep.forget(dataset, parent, next, signal);
+    } catch (error) {
+      for (const { packId } of added) await packs.remove(packId);
+      throw error;
+    }
   }
 }

@@ -44,25 +44,28 @@ async function* readRecipeBytes(
   root: RecipeRoot,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  yield* readInBatches(source, await recipeChunks(source, root, signal), signal);
+  const levels = await recipeLevels(source, root, signal);
+  yield* readInBatches(source, levels.at(-1) ?? [], signal);
 }
 
-/** The chunks of the recipe itself: the root's, or what the lists below it name. */
-async function recipeChunks(
+/** The chunks of each level from the root's on; the last are those of the recipe itself. */
+export async function recipeLevels(
   source: ChunkSource,
   root: RecipeRoot,
   signal: AbortSignal | undefined,
-): Promise<readonly ChunkRef[]> {
+): Promise<readonly (readonly ChunkRef[])[]> {
   let { chunks } = root;
+  const levels = [chunks];
   for (let level = root.levels; level > 0; level -= 1) {
     const pieces: Buffer[] = [];
     for await (const bytes of readInBatches(source, chunks, signal)) pieces.push(bytes);
     chunks = decodeChunkList(Buffer.concat(pieces), RECIPE_FORMAT, `level ${level}`);
     if (chunks.length <= RECIPE_ROOT_CHUNKS_MAX) throw wrong('has more levels');
+    levels.push(chunks);
   }
   if (chunkListLength(chunks) !== root.length) throw wrong('has another length');
   if (!fileDigest(chunks).equals(root.digest)) throw wrong('has another digest');
-  return chunks;
+  return levels;
 }
 
 async function* readInBatches(

@@ -16,10 +16,14 @@ import type { PackSet } from '../store/pack-set.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { BaseTree } from './base-tree.ts';
+import { ChunkLayers } from './chunk-layers.ts';
 import type { Dataset } from './dataset-registry.ts';
+import type { MergeRebuild } from './merge-rebuild.ts';
 import type { MissingPack, PackExchange } from './pack-exchange.ts';
 import type { WantedPack } from './pack-fetch.ts';
+import type { PackHolds } from './pack-holds.ts';
 import type { PackLibrary } from './pack-library.ts';
+import type { PackRetirement } from './pack-retirement.ts';
 import type { ReceiptLedger } from './receipt-ledger.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
 import { readRecipe } from './recipe-reader.ts';
@@ -35,6 +39,9 @@ export interface ReplicatorComponents {
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
   readonly exchange: PackExchange;
+  readonly merges: MergeRebuild;
+  readonly holds: PackHolds;
+  readonly retirement: PackRetirement;
   readonly receipts: ReceiptLedger;
   readonly outbox: Outbox;
   readonly peers: PeerBook;
@@ -65,15 +72,27 @@ export class Replicator {
 
   /** The snapshot is visible, and its receipts are on their way, when this resolves. */
   async replicate(row: SnapshotRow, signal: AbortSignal): Promise<void> {
-    const { chain, library } = this.#components;
+    const packs = await this.#components.chain.packs(row);
+    const release = this.#components.holds.hold(packs.keys());
+    try {
+      await this.#replicate(row, packs, signal);
+    } finally {
+      release();
+    }
+  }
+
+  async #replicate(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
+    const { chain, library, merges } = this.#components;
     const { dataset, folder, onStage } = this.#init;
     onStage('planning', 0);
-    const packs = await chain.packs(row);
     const body = await chain.body(row);
     if (!(await folder.has(row.snapshotId))) {
       const space = await this.#reserveTree(row, body);
       try {
-        await this.#timed('packs complete', () => this.#fetch(row, packs, signal));
+        const made = await this.#timed('merged packs made', () =>
+          merges.make(dataset, row, signal),
+        );
+        await this.#timed('packs complete', () => this.#fetch(row, packs, made, signal));
         onStage('recomposing', 0);
         await this.#timed('tree made', () =>
           library.reading(dataset, packs, signal, (set) =>
@@ -98,8 +117,13 @@ export class Replicator {
     return result;
   }
 
-  /** Takes the space for the packs, then gets them. */
-  async #fetch(row: SnapshotRow, packs: PackMap, signal: AbortSignal): Promise<void> {
+  /** Takes the space for the packs, then gets them; so many bytes of them were made here. */
+  async #fetch(
+    row: SnapshotRow,
+    packs: PackMap,
+    bytesMade: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, exchange } = this.#components;
     const { dataset, packsFolder, onPlan, onStage } = this.#init;
     const before = await this.#previousPacks(row);
@@ -112,7 +136,7 @@ export class Replicator {
     const fetchStartedMs = row.fetchStartedMs ?? now;
     await this.#update(row, {
       state: 'fetching',
-      fetchedBytes: added.bytes,
+      fetchedBytes: Math.max(0, added.bytes - bytesMade),
       fetchStartedMs,
       failure: null,
     });
@@ -210,13 +234,31 @@ export class Replicator {
     const previous = await this.#previousRow(row);
     if (previous === undefined) return undefined;
     const body = await this.#components.chain.body(previous);
+    const source = await this.#withRemoved(row, previous, set);
     // Without the recipe's packs there is nothing to compare with.
-    if (!body.recipe.chunks.every(({ id }) => set.has(id))) return undefined;
+    if (!body.recipe.chunks.every(({ id }) => source.has(id))) return undefined;
     if (!(await upkeep.takeSpare(previous.snapshotId, row.snapshotId, signal))) return undefined;
     const name = Buffer.from(folder.partialName(row.snapshotId));
     const root = absolutePath(Buffer.from(folder.snapshotsPath), name);
     const found = new TreeCursor(await readTree(root, signal));
-    return new BaseTree(new RecipeCursor(readRecipe(set, body.recipe, signal)), found);
+    return new BaseTree(new RecipeCursor(readRecipe(source, body.recipe, signal)), found);
+  }
+
+  /** The recipe of the visible snapshot may lie in packs that the new one does not have. */
+  async #withRemoved(
+    row: SnapshotRow,
+    previous: SnapshotRow,
+    set: PackSet,
+  ): Promise<PackSet | ChunkLayers> {
+    const { chain, exchange, library } = this.#components;
+    const { dataset } = this.#init;
+    const packs = await chain.packs(row);
+    const removed = new Map(
+      [...(await chain.packs(previous))].filter(([packId]) => !packs.has(packId)),
+    );
+    if (removed.size === 0) return set;
+    for (const { packId } of await exchange.missing(dataset, removed)) removed.delete(packId);
+    return new ChunkLayers(set, await library.openApart(dataset, removed));
   }
 
   /** Signs and keeps a receipt with what it says, then sends it to the writer. */

@@ -27,7 +27,8 @@ import type {
   TransferView,
   TransfersView,
 } from './site-view.ts';
-import type { SnapshotChain } from './snapshot-chain.ts';
+import { snapshotKey, type SnapshotChain } from './snapshot-chain.ts';
+import type { SnapshotCover } from './snapshot-cover.ts';
 
 /** What only a running daemon has. */
 export interface LiveSite {
@@ -44,6 +45,7 @@ interface Components {
   readonly catalogue: Catalogue;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
+  readonly cover: SnapshotCover;
   readonly receipts: ReceiptLedger;
   readonly identity: Identity;
   readonly peers: PeerBook;
@@ -89,12 +91,18 @@ export class SiteQueries {
 
   /** Newest first; of one data set, or of all. */
   async snapshots(nameOrId: string | undefined): Promise<SnapshotView[]> {
-    const { chain, registry } = this.#components;
+    const { catalogue, chain, cover, registry } = this.#components;
     const datasets = nameOrId === undefined ? registry.list() : [registry.resolve(nameOrId)];
     const views: SnapshotView[] = [];
     for (const dataset of datasets) {
+      const kept = {
+        retained: await cover.retained(dataset),
+        pins: new Set((await catalogue.pins.entries(`${dataset.id}/`)).map(({ key }) => key)),
+      };
       for (const row of await chain.list(dataset.id)) {
-        views.push(await this.#snapshotView(dataset, row));
+        const pinned = kept.pins.has(snapshotKey(dataset.id, row.snapshotId));
+        const retained = pinned || kept.retained.has(row.snapshotId);
+        views.push({ ...(await this.#snapshotView(dataset, row)), retained, pinned });
       }
     }
     return views;
@@ -190,7 +198,10 @@ export class SiteQueries {
     };
   }
 
-  async #snapshotView(dataset: Dataset, row: SnapshotRow): Promise<SnapshotView> {
+  async #snapshotView(
+    dataset: Dataset,
+    row: SnapshotRow,
+  ): Promise<Omit<SnapshotView, 'retained' | 'pinned'>> {
     const { registry } = this.#components;
     const error = this.#problemOf(row) ?? row.failure ?? undefined;
     return {
@@ -199,6 +210,7 @@ export class SiteQueries {
       snapshotId: row.snapshotId,
       epoch: row.epoch,
       sequence: row.sequence,
+      kind: row.kind,
       role: registry.isOwn(dataset) ? 'publisher' : 'follower',
       state: stateOf(row),
       createdMs: row.createdMs,

@@ -65,6 +65,11 @@ export interface SnapshotView {
   readonly snapshotId: string;
   readonly epoch: number;
   readonly sequence: number;
+  /** Maintenance changes packs and nothing that a reader sees. */
+  readonly kind: 'snapshot' | 'maintenance';
+  /** Its files can be restored: it is the newest, or that one covers it, or it is pinned here. */
+  readonly retained: boolean;
+  readonly pinned: boolean;
   readonly role: 'publisher' | 'follower';
   readonly state: 'offered' | 'fetching' | 'recomposing' | 'staged' | 'visible' | 'failed';
   readonly createdMs: number;
@@ -223,6 +228,69 @@ export interface PublishResult {
   readonly receipts: readonly ReceiptView[];
   /** Names of the sites that --wait asked for and that did not sign in time. */
   readonly missing: readonly string[];
+}
+
+export interface RestoreProgress {
+  readonly stage: 'restore';
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+export interface RestoreResult {
+  readonly dataset: string;
+  readonly datasetId: string;
+  readonly snapshotId: string;
+  readonly sequence: number;
+  readonly folder: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Owners and extended attributes that the file system, or the user, could not set. */
+  readonly attributesNotSet: number;
+  readonly restoreMs: number;
+}
+
+export interface RetentionView {
+  readonly dataset: string;
+  readonly datasetId: string;
+  /** Null: no such rule; without any rule all snapshots stay. */
+  readonly keepLast: number | null;
+  readonly keepWithinMs: number | null;
+  /** Ids of snapshots that are pinned on this site. */
+  readonly pinned: readonly string[];
+}
+
+export interface PinView {
+  readonly dataset: string;
+  readonly datasetId: string;
+  readonly snapshotId: string;
+  readonly sequence: number;
+  readonly pinned: boolean;
+}
+
+export type PruneProgress =
+  | { readonly stage: 'mark' }
+  | { readonly stage: 'merge'; readonly bytesDone: number; readonly bytesTotal: number };
+
+export interface PruneResult {
+  readonly dataset: string;
+  readonly datasetId: string;
+  /** With it nothing was changed, and sizes after merging are estimates. */
+  readonly dryRun: boolean;
+  /** Of the maintenance snapshot; absent when there was nothing to do. */
+  readonly snapshotId?: string;
+  readonly sequence?: number;
+  readonly retained: readonly string[];
+  readonly forgotten: readonly string[];
+  readonly packsBefore: number;
+  readonly packsAfter: number;
+  /** Packs that were merged, of those before. */
+  readonly packsMerged: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly bytesFreed: number;
+  /** Of frames that were copied into new packs. */
+  readonly bytesCopied: number;
+  readonly pruneMs: number;
 }
 
 /** One thing that `verify` found wrong. */

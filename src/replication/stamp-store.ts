@@ -92,6 +92,17 @@ export class StampStore {
     if (bytes.length <= STAMP_FILE_SIZE_MAX) await writeAtomic(this.#path(datasetId), bytes);
   }
 
+  /** Lets the stamps of one snapshot be those of another, whose files are the same. */
+  async carry(datasetId: DatasetId, from: SnapshotId, to: SnapshotId): Promise<void> {
+    const bytes = await readBounded(this.#path(datasetId), STAMP_FILE_SIZE_MAX).catch(
+      () => undefined,
+    );
+    const header = Buffer.concat([MAGIC, idBytes(from)]);
+    if (bytes?.subarray(0, HEADER_SIZE).equals(header) !== true) return;
+    idBytes(to).copy(bytes, MAGIC.length);
+    await writeAtomic(this.#path(datasetId), bytes);
+  }
+
   #path(datasetId: DatasetId): string {
     return join(this.#folder, datasetId, 'stamps');
   }

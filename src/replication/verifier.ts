@@ -19,6 +19,7 @@ import { datasetKeys } from './dataset-keys.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { metadataProblems } from './entry-metadata.ts';
 import type { PackExchange } from './pack-exchange.ts';
+import type { PackHolds } from './pack-holds.ts';
 import type { PackLibrary } from './pack-library.ts';
 import { printablePath } from './printable-path.ts';
 import { readRecipe } from './recipe-reader.ts';
@@ -33,6 +34,7 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
+  readonly holds: PackHolds;
   /** Undefined: bad parts are named and stay. */
   readonly exchange: PackExchange | undefined;
 }
@@ -64,19 +66,24 @@ export class Verifier {
     }
     const row = await chain.snapshot(dataset.id, snapshotId);
     const packs = await chain.packs(row);
-    const badParts = await this.#verifyPacks(dataset, packs, options);
-    const differences =
-      replica === undefined
-        ? []
-        : await this.#verifyReplica(dataset, row, { packs, folder: replica.folder }, options);
-    return {
-      dataset: dataset.name,
-      snapshotId,
-      files: row.fileCount,
-      bytes: row.contentBytes,
-      differences,
-      badParts,
-    };
+    const release = this.#components.holds.hold(packs.keys());
+    try {
+      const badParts = await this.#verifyPacks(dataset, packs, options);
+      const differences =
+        replica === undefined
+          ? []
+          : await this.#verifyReplica(dataset, row, { packs, folder: replica.folder }, options);
+      return {
+        dataset: dataset.name,
+        snapshotId,
+        files: row.fileCount,
+        bytes: row.contentBytes,
+        differences,
+        badParts,
+      };
+    } finally {
+      release();
+    }
   }
 
   async #replicaOf(

@@ -13,7 +13,9 @@ import {
   outboxRow,
   packRow,
   peerRow,
+  pinRow,
   receiptRow,
+  retentionRow,
   snapshotRow,
 } from './rows.ts';
 import type {
@@ -24,7 +26,9 @@ import type {
   OutboxRow,
   PackRow,
   PeerRow,
+  PinRow,
   ReceiptRow,
+  RetentionRow,
   SnapshotRow,
 } from './rows.ts';
 
@@ -148,6 +152,8 @@ export class Catalogue {
   readonly packs: Table<PackRow>;
   readonly receipts: Table<ReceiptRow>;
   readonly outbox: Table<OutboxRow>;
+  readonly retention: Table<RetentionRow>;
+  readonly pins: Table<PinRow>;
 
   private constructor(level: Level) {
     this.#level = level;
@@ -160,6 +166,8 @@ export class Catalogue {
     this.packs = new Table(level, 'pack', packRow);
     this.receipts = new Table(level, 'receipt', receiptRow);
     this.outbox = new Table(level, 'outbox', outboxRow);
+    this.retention = new Table(level, 'retention', retentionRow);
+    this.pins = new Table(level, 'pin', pinRow);
   }
 
   /**

@@ -58,6 +58,11 @@ export class FrameTable {
     return this.#chunkIds.length;
   }
 
+  /** Indexes of the frames that have bases. */
+  framesWithBases(): Iterable<number> {
+    return this.#bases.keys();
+  }
+
   /** Number of the chunk's id in the set. */
   chunkIdNumber(chunkIndex: number): number {
     return at(this.#chunkIds, chunkIndex);
@@ -98,6 +103,11 @@ export class FrameTable {
       rawLength: at(this.#rawLengths, frameIndex),
       baseIds: this.#bases.get(frameIndex) ?? [],
     };
+  }
+
+  /** The frame as the trailer names it. */
+  entry(frameIndex: number): FrameEntry {
+    return { ...this.place(frameIndex), chunks: this.chunks(frameIndex) };
   }
 
   /** The frame's chunks as the trailer names them. */

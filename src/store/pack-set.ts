@@ -95,12 +95,38 @@ export class PackSet {
     return this.#ids.has(ids, offset);
   }
 
+  /** The pack that the chunk with this number is read from. */
+  packIdAt(number: number): PackId {
+    const pack = this.#open[this.#packOf.at(number)];
+    assert(pack !== undefined);
+    return pack.packId;
+  }
+
+  /** The frames of a pack, in the order in which they lie in it. */
+  *frames(packId: PackId): Generator<FrameEntry> {
+    const table = this.#open.find((pack) => pack.packId === packId)?.table;
+    assert(table !== undefined);
+    for (let index = 0; index < table.frameCount; index += 1) yield table.entry(index);
+  }
+
+  /** The frames of all packs that have bases. */
+  *framesWithBases(): Generator<{ readonly packId: PackId; readonly entry: FrameEntry }> {
+    for (const { packId, table } of this.#open) {
+      for (const index of table.framesWithBases()) yield { packId, entry: table.entry(index) };
+    }
+  }
+
   /**
    * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when it is in
    * no pack of the set.
    */
   find(ids: Buffer, offset = 0): number {
     return this.#ids.find(ids, offset);
+  }
+
+  /** The id of the chunk with this number. */
+  idAt(number: number): ChunkId {
+    return this.#ids.idAt(number);
   }
 
   /** Numbers of all chunks of a pack of the set, in the order of its trailer. */

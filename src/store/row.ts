@@ -73,6 +73,14 @@ export function nullable<T>(field: Field<T>): Field<T | null> {
   };
 }
 
+/** A field that rows of earlier versions do not have. */
+export function withDefault<T>(field: Field<T>, fallback: T): Field<T> {
+  return {
+    encode: (value) => field.encode(value),
+    decode: (json, path) => (json === undefined ? fallback : field.decode(json, path)),
+  };
+}
+
 export function list<T>(item: Field<T>): Field<T[]> {
   return {
     encode: (value) => value.map((each) => item.encode(each)),

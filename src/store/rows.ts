@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What each table of the catalogue holds. Keys are ids in hex, joined by '/' where one is not
 // enough.
-import type { DatasetId, SiteId, SnapshotId } from '../dataset/ids.ts';
-import { bytes, count, flag, hex64, list, nullable, oneOf, record, text } from './row.ts';
+import type { DatasetId, PackId, SiteId, SnapshotId } from '../dataset/ids.ts';
+import {
+  bytes,
+  count,
+  flag,
+  hex64,
+  list,
+  nullable,
+  oneOf,
+  record,
+  text,
+  withDefault,
+} from './row.ts';
 import type { ValueOf } from './row.ts';
 
 const siteId = hex64<SiteId>();
 const datasetId = hex64<DatasetId>();
 const snapshotId = hex64<SnapshotId>();
+const packId = hex64<PackId>();
 
 /** Key: site id. The site record is the envelope as received. */
 export const peerRow = record({
@@ -44,6 +56,7 @@ export const snapshotRow = record({
   parent: nullable(snapshotId),
   epoch: count,
   sequence: count,
+  kind: withDefault(oneOf('snapshot', 'maintenance'), 'snapshot'),
   writer: siteId,
   /** Of the body, as the signed header names it. */
   bodyHash: bytes,
@@ -103,3 +116,14 @@ export type OutboxRow = ValueOf<typeof outboxRow>;
 /** Key: data set id / snapshot id. A signed header that contradicts the chain, kept as proof. */
 export const forkRow = record({ header: bytes, peer: siteId, foundMs: count });
 export type ForkRow = ValueOf<typeof forkRow>;
+
+/** Key: data set id. Which snapshots the writer keeps beside the newest; without a row all. */
+export const retentionRow = record({ keepLast: nullable(count), keepWithinMs: nullable(count) });
+export type RetentionRow = ValueOf<typeof retentionRow>;
+
+/**
+ * Key: data set id / snapshot id. A snapshot that is kept whatever the rules say. Its writer names
+ * it in every manifest; at another site `packs` are those that it needs.
+ */
+export const pinRow = record({ pinnedMs: count, packs: list(packId) });
+export type PinRow = ValueOf<typeof pinRow>;

@@ -10,22 +10,12 @@ import type { Transfers } from '../../scripts/lab/figures.ts';
 import type { Site } from '../../scripts/lab/site.ts';
 import { setBits } from '../support/bitmap.ts';
 import { corePid, eventually, replicaOf, siteAt, startLab } from '../support/lab.ts';
+import { seededRandom } from '../support/random.ts';
 import { makeBulk } from '../support/tree.ts';
 
 const KILLS = 20;
 const SIZE = 400_000_000;
 const KINDS = ['core', 'daemon', 'both'] as const;
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Verified parts of each pack under way at a site, as "pack:part". */
 async function verifiedParts(site: Site): Promise<ReadonlySet<string> | undefined> {
@@ -59,9 +49,7 @@ async function kill(site: Site, kind: (typeof KINDS)[number]): Promise<void> {
 }
 
 it('a transfer survives twenty kills at random moments', async (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
-  t.diagnostic(`SEED=${seed}`);
-  const random = randomFrom(seed);
+  const random = seededRandom(t);
   const pick = <T>(values: readonly T[]): T => {
     const value = values[Math.floor(random() * values.length)];
     assert.ok(value !== undefined);

@@ -12,6 +12,7 @@ import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
 import { IndexRebuilder } from '../../src/replication/index-rebuilder.ts';
 import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
+import { DatasetLocks } from '../../src/replication/dataset-locks.ts';
 import {
   DatasetRegistry,
   type Dataset,
@@ -19,12 +20,21 @@ import {
 } from '../../src/replication/dataset-registry.ts';
 import { FollowService } from '../../src/replication/follow-service.ts';
 import { keyRing } from '../../src/replication/key-ring.ts';
+import { Maintenance } from '../../src/replication/maintenance.ts';
 import { StoredManifests } from '../../src/replication/manifest-source.ts';
+import { MergeRebuild } from '../../src/replication/merge-rebuild.ts';
 import { PackExchange } from '../../src/replication/pack-exchange.ts';
+import { PackHolds } from '../../src/replication/pack-holds.ts';
 import { PackLibrary } from '../../src/replication/pack-library.ts';
+import { PackRetirement } from '../../src/replication/pack-retirement.ts';
+import { PackSweep } from '../../src/replication/pack-sweep.ts';
 import { Publisher, type Published } from '../../src/replication/publisher.ts';
 import { ReceiptLedger } from '../../src/replication/receipt-ledger.ts';
+import { Restorer } from '../../src/replication/restorer.ts';
+import { RetentionService } from '../../src/replication/retention-service.ts';
 import { SnapshotChain } from '../../src/replication/snapshot-chain.ts';
+import { SnapshotCommit } from '../../src/replication/snapshot-commit.ts';
+import { SnapshotCover } from '../../src/replication/snapshot-cover.ts';
 import { StampStore } from '../../src/replication/stamp-store.ts';
 import { Verifier } from '../../src/replication/verifier.ts';
 import { Catalogue } from '../../src/store/catalogue.ts';
@@ -72,6 +82,12 @@ export interface ReplicationSite {
   readonly publisher: Publisher;
   readonly verifier: Verifier;
   readonly index: IndexRebuilder;
+  readonly cover: SnapshotCover;
+  readonly holds: PackHolds;
+  readonly retention: RetentionService;
+  readonly retirement: PackRetirement;
+  readonly maintenance: Maintenance;
+  readonly restorer: Restorer;
   /** A folder beside the home. */
   newFolder(name: string): string;
   publish(path: string, dataset?: string): Promise<Published>;
@@ -103,24 +119,50 @@ export async function replicationSite(
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
   const receipts = new ReceiptLedger(known);
   const core = new FolderCore(init.packFolders);
+  const cover = new SnapshotCover({ ...known, packs });
+  const holds = new PackHolds();
   const stores = { manifests, secrets, packs, features };
-  const site = { ...known, ...stores, home, receipts, core, isOpen: false };
+  const site = { ...known, ...stores, home, receipts, core, cover, holds, isOpen: false };
   const exchange = new PackExchange(site);
   const library = new PackLibrary({ ...site, exchange });
+  const { packsFolder } = home;
+  const retirement = new PackRetirement({ ...site, exchange });
+  const merges = new MergeRebuild({ ...site, exchange, library }, { packsFolder });
   const source = new StoredManifests(site);
   const client = offlineClient();
   const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
-  const { packsFolder } = home;
-  const follows = new FollowService({ ...site, exchange, library, outbox }, { packsFolder });
+  const following = { ...site, exchange, library, outbox, merges, retirement };
+  const follows = new FollowService(following, { packsFolder });
   const acceptance = new ManifestAcceptance({
     ...site,
     onHead: (dataset) => follows.onHead(dataset),
   });
   const stamps = new StampStore({ folder: home.datasetsFolder });
-  const publisher = new Publisher(
-    { ...site, exchange, library, stamps },
-    { packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3, ...init.parameters },
-  );
+  const retention = new RetentionService({ ...site, library, retirement });
+  const sweep = new PackSweep({ ...site, library, retention });
+  const commit = new SnapshotCommit(site);
+  const locks = new DatasetLocks();
+  const writing = {
+    ...site,
+    exchange,
+    library,
+    stamps,
+    retention,
+    retirement,
+    sweep,
+    commit,
+    locks,
+  };
+  const publisher = new Publisher(writing, {
+    ...{ packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
+    ...init.parameters,
+  });
+  const distribution = { announce: () => Promise.resolve() };
+  const maintenance = new Maintenance({ ...writing, distribution }, { packsFolder });
+  const restorer = new Restorer({
+    ...{ ...site, library },
+    onReleased: (dataset) => void retirement.run(dataset),
+  });
   const verifier = new Verifier({ ...site, exchange, library });
   const index = new IndexRebuilder({ ...site, library });
   await exchange.start();
@@ -136,7 +178,7 @@ export async function replicationSite(
   };
   return {
     ...{ ...site, exchange, source, outbox, follows, acceptance, publisher },
-    ...{ verifier, index },
+    ...{ verifier, index, retention, retirement, maintenance, restorer },
     newFolder,
     publish: (path, dataset = 'files') =>
       publisher.publish({

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The benchmark of ingest: two versions of a tree are stored by us and by the tools that a user
 // would take else, each in turn, and what comes back is compared with the second version.
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -18,8 +16,6 @@ import { cpuSeconds, peakBytes } from './process-figures.ts';
 const ROOT = dirname(fileURLToPath(new URL('../../../../package.json', import.meta.url)));
 const MB = 1e6;
 const PASSWORD = 'benchmark';
-const RESTORE_LIMIT_MS = 600_000;
-const POLL_MS = 20;
 
 interface Folders {
   readonly v1: string;
@@ -162,38 +158,28 @@ async function measureShell(tool: ShellTool, folders: Folders): Promise<ToolFigu
   };
 }
 
-/** Two sites: one publishes, the other, which is a peer only then, makes the second version. */
+/** One site publishes both versions and restores the second. */
 async function measureOwn({ v1, v2, work }: Folders, cleanup: Cleanup): Promise<ToolFigures> {
-  const network = await createNetwork({ sites: 2, work, inputs: [v1, v2], rateMbit: undefined });
+  const network = await createNetwork({ sites: 1, work, inputs: [v1, v2], rateMbit: undefined });
   cleanup.add(() => network.destroy());
-  const sites = [1, 2].map(
-    (site) => new Site(network, { site, folder: join(work, `site-${site}`), core: 'embedded' }),
-  );
-  const [publisher, follower] = sites;
-  if (publisher === undefined || follower === undefined) throw new Error('two sites are needed');
-  cleanup.add(async () => {
-    await Promise.all(sites.map((site) => site.stop()));
-  });
-  const cards = [await publisher.init(), await follower.init()];
-  for (const site of sites) await site.start();
+  const site = new Site(network, { site: 1, folder: join(work, 'site-1'), core: 'embedded' });
+  cleanup.add(() => site.stop());
+  await site.init();
+  await site.start();
   const publish = async (folder: string): Promise<{ seconds: number; bytes: number }> => {
     const options = ['--dataset', 'main', '--checksum', '--wait', 'none'];
     const startMs = performance.now();
-    await publisher.succeed(['publish', folder, ...options]);
+    await site.succeed(['publish', folder, ...options]);
     const seconds = (performance.now() - startMs) / 1000;
-    return { seconds, bytes: await publishedBytes(publisher) };
+    return { seconds, bytes: await publishedBytes(site) };
   };
   const first = await publish(v1);
   const second = await publish(v2);
-  const pid = publisher.pid ?? 0;
+  const pid = site.pid ?? 0;
   const spent = { cpuSeconds: await cpuSeconds(pid), peakRssMb: (await peakBytes(pid)) / MB };
-  await publisher.succeed(['peer', 'add', cards[1] ?? '']);
-  await follower.succeed(['peer', 'add', cards[0] ?? '']);
+  const restored = join(site.folder, 'restored');
   const startMs = performance.now();
-  const folder = join(follower.folder, 'replica');
-  await follower.succeed(['follow', 'main', '--to', folder]);
-  const replica = join(folder, 'current');
-  await untilThere(replica);
+  await site.succeed(['restore', 'main', restored]);
   const restoreSeconds = (performance.now() - startMs) / 1000;
   return {
     name: 'muleplex',
@@ -201,7 +187,7 @@ async function measureOwn({ v1, v2, work }: Folders, cleanup: Cleanup): Promise<
     ...{ v1Seconds: first.seconds, v2Seconds: second.seconds },
     ...spent,
     restoreSeconds,
-    identical: await isSame(v2, replica),
+    identical: await isSame(v2, restored),
   };
 }
 
@@ -209,13 +195,6 @@ async function measureOwn({ v1, v2, work }: Folders, cleanup: Cleanup): Promise<
 async function isSame(source: string, restored: string): Promise<boolean> {
   const lines = await differences(source, restored);
   return lines.every((line) => line.endsWith(' ./'));
-}
-
-async function untilThere(path: string): Promise<void> {
-  for (const deadline = performance.now() + RESTORE_LIMIT_MS; ; await delay(POLL_MS)) {
-    if (existsSync(path)) return;
-    if (performance.now() > deadline) throw new Error(`${path} is not there after ten minutes`);
-  }
 }
 
 /** Packs and manifests: all that another site needs. */

@@ -25,6 +25,7 @@ export const snapshots: Command<SnapshotsOptions> = {
           'SNAPSHOT',
           'SEQUENCE',
           'CREATED',
+          'KEPT',
           'FILES',
           'SIZE',
           'NEW PACKS',
@@ -36,6 +37,7 @@ export const snapshots: Command<SnapshotsOptions> = {
           short(each.snapshotId),
           `${each.epoch}.${each.sequence}`,
           formatTime(each.createdMs),
+          kept(each),
           String(each.files),
           formatBytes(each.bytes),
           formatBytes(each.newPackBytes),
@@ -47,3 +49,10 @@ export const snapshots: Command<SnapshotsOptions> = {
     return EXIT_DONE;
   },
 };
+
+/** What retention makes of it. */
+function kept({ kind, pinned, retained }: SnapshotView): string {
+  if (pinned) return 'pinned';
+  if (kind === 'maintenance') return kind;
+  return retained ? 'yes' : 'no';
+}

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  formatAge,
   formatBytes,
   formatDuration,
   formatTable,
+  parseAge,
   parseDuration,
 } from '../../../src/cli/quantities.ts';
 
@@ -40,4 +42,20 @@ test('a time-out has seconds, minutes or hours', () => {
 
 test('columns are as wide as their widest cell', () => {
   assert.deepEqual(formatTable(['A', 'B'], [['long', 'x'], ['y']]), ['A     B', 'long  x', 'y']);
+});
+
+test('ages are read in hours, days, weeks and years, and shown in days where that fits', () => {
+  const HOUR_MS = 3_600_000;
+  const expected: [string, number][] = [
+    ['12h', 12 * HOUR_MS],
+    ['30d', 30 * 24 * HOUR_MS],
+    ['8w', 8 * 7 * 24 * HOUR_MS],
+    ['1y', 365 * 24 * HOUR_MS],
+  ];
+  for (const [text, ageMs] of expected) assert.equal(parseAge(text), ageMs, text);
+  for (const text of ['', '0d', '30', '1.5d', '-1d', '30 d', '1m']) {
+    assert.equal(parseAge(text), undefined, text);
+  }
+  assert.equal(formatAge(12 * HOUR_MS), '12 hours');
+  assert.equal(formatAge(8 * 7 * 24 * HOUR_MS), '56 days');
 });

@@ -13,6 +13,9 @@ test('fields of the right kind are given back', () => {
   assert.equal(fields.flag('absent'), false);
   assert.equal(fields.optionalInteger('i', 0, 5), 5);
   assert.equal(fields.optionalInteger('absent', 0, 5), undefined);
+  assert.equal(fields.optionalNumber('i', 0, 5), 5);
+  assert.equal(fields.optionalNumber('absent', 0, 5), undefined);
+  assert.equal(fields.optionalText('absent'), undefined);
 });
 
 test('all else is malformed and named', () => {
@@ -30,6 +33,9 @@ test('all else is malformed and named', () => {
     () => fields.flag('s'),
     () => fields.optionalInteger('n', 2, 3),
     () => fields.optionalInteger('s', 2, 3),
+    () => fields.optionalNumber('n', 2, 3),
+    () => fields.optionalNumber('s', 2, 3),
+    () => fields.optionalText('n'),
   ];
   for (const call of calls) refuses('ERR_REQUEST_MALFORMED', call, /^\w+ is not /);
 });

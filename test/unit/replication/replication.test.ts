@@ -20,60 +20,14 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences } from '../../../scripts/lab/compare.ts';
 import { hasCode } from '../../../src/base/errors.ts';
-import type { Published } from '../../../src/replication/publisher.ts';
 import { FolderCore } from '../../support/folder-core.ts';
-import {
-  handOver,
-  introduce,
-  replicationSite,
-  type ReplicationSite,
-} from '../../support/replication-site.ts';
+import { handOver, replicationSite } from '../../support/replication-site.ts';
+import { pair, replicate, visible } from '../../support/site-pair.ts';
 import { testBytes } from '../../support/test-bytes.ts';
-
-interface Pair {
-  readonly writer: ReplicationSite;
-  readonly reader: ReplicationSite;
-  readonly source: string;
-  /** Folder of the reader's replica. */
-  readonly replica: string;
-}
-
-async function pair(t: TestContext): Promise<Pair> {
-  const writer = await replicationSite(t, { name: 'writer' });
-  const reader = await replicationSite(t, {
-    name: 'reader',
-    packFolders: [writer.home.packsFolder],
-  });
-  await introduce(writer, reader);
-  const source = writer.newFolder('source');
-  const replica = reader.newFolder('replica');
-  await reader.follows.start();
-  await reader.follows.follow('files', replica);
-  return { writer, reader, source, replica };
-}
-
-/** Publishes, hands over, and waits until the reader shows it. */
-async function replicate({ writer, reader, source, replica }: Pair): Promise<Published> {
-  const published = await writer.publish(source);
-  await handOver(writer, reader, published);
-  await visible(reader, published);
-  assert.deepEqual(await differences(source, join(replica, 'current')), []);
-  return published;
-}
-
-async function visible(reader: ReplicationSite, { row }: Published): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
-    const now = await reader.chain.find(row.datasetId, row.snapshotId);
-    if (now?.state === 'visible') return;
-    await delay(10);
-  }
-  const views = await reader.follows.views();
-  throw new Error(`not visible: ${JSON.stringify(views)}`);
-}
 
 async function makeTree(folder: string): Promise<void> {
   await mkdir(join(folder, 'folder/deeper'), { recursive: true });
