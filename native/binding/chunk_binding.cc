@@ -2,6 +2,7 @@
 #include "chunk_binding.h"
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,7 @@ class CutTask final : public Task {
         isLast_(isLast) {}
 
   void run() override {
-    HmacSha256 namer(idKey_);
+    const ChunkNamer namer(idKey_);
     chunks_ = nameChunks(namer, bytes_.data, chunker_.cut(bytes_.data, bytes_.size, isLast_));
   }
 
@@ -41,22 +42,20 @@ class CutTask final : public Task {
 class NameTask final : public Task {
  public:
   NameTask(const SecretKey& idKey, const Napi::Value& buffers)
-      : idKey_(idKey), bytes_(bytesOfEach(buffers)), pin_(pin(buffers)) {}
+      : idKey_(idKey), pin_(pin(buffers)) {
+    for (const ByteView bytes : bytesOfEach(buffers)) chunks_.emplace_back(bytes.data, bytes.size);
+  }
 
   void run() override {
-    HmacSha256 namer(idKey_);
-    ids_.reserve(bytes_.size() * kHmacSize);
-    for (const ByteView bytes : bytes_) {
-      const HmacDigest id = namer.mac(bytes.data, bytes.size);
-      ids_.insert(ids_.end(), id.begin(), id.end());
-    }
+    ids_.resize(chunks_.size() * kHmacSize);
+    ChunkNamer(idKey_).name(chunks_, ids_.data());
   }
 
   Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(ids_)); }
 
  private:
   SecretKey idKey_;
-  std::vector<ByteView> bytes_;
+  std::vector<std::span<const uint8_t>> chunks_;
   Pin pin_;
   std::vector<uint8_t> ids_;
 };

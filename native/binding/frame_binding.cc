@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "check.h"
+#include "chunk_namer.h"
 #include "frame.h"
 #include "piece_reader.h"
 #include "promise_worker.h"
@@ -144,7 +145,7 @@ class DecodeTask final : public Task {
 
   void run() override {
     FrameDecoder decoder(encKey_, sivKey_ ? &*sivKey_ : nullptr);
-    std::optional<HmacSha256> namer;
+    std::optional<ChunkNamer> namer;
     if (idKey_) namer.emplace(*idKey_);
     uint8_t* raw = into_;
     for (size_t i = 0; i < items_.size(); ++i) {
@@ -170,15 +171,11 @@ class DecodeTask final : public Task {
     return {frame_.data(), bytesRead};
   }
 
-  static void checkIds(HmacSha256& namer, const DecodeItem& item, const uint8_t* raw,
+  static void checkIds(const ChunkNamer& namer, const DecodeItem& item, const uint8_t* raw,
                        size_t index) {
-    size_t offset = 0;
-    for (size_t i = 0; i < item.chunkLengths.size(); ++i) {
-      const HmacDigest id = namer.mac(raw + offset, item.chunkLengths[i]);
-      if (!equalSecret(id.data(), item.ids.data + i * kHmacSize, kHmacSize)) {
-        throw Failure(FailureKind::kCorrupt, "the chunk does not match its id", index);
-      }
-      offset += item.chunkLengths[i];
+    const NamedChunks named = nameChunks(namer, raw, item.chunkLengths);
+    if (!equalSecret(named.ids.data(), item.ids.data, item.ids.size)) {
+      throw Failure(FailureKind::kCorrupt, "a chunk does not match its id", index);
     }
   }
 

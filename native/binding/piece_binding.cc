@@ -67,7 +67,7 @@ class PieceTask final : public Task {
   }
 
   void run() override {
-    HmacSha256 namer(idKey_);
+    const ChunkNamer namer(idKey_);
     PieceReader reader;
     size_t filled = 0;
     for (Piece& piece : pieces_) {

@@ -1,9 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "chunk_namer.h"
 
+#include <openssl/crypto.h>
+
+#include <algorithm>
 #include <utility>
 
+#include "block_hash.h"
+#include "cpu_level.h"
+#include "sha256_compress.h"
+
 namespace muleplex {
+namespace {
+
+constexpr uint8_t kInnerPad = 0x36;
+constexpr uint8_t kOuterPad = 0x5c;
+
+void storeState(const std::array<uint32_t, 8>& state, uint8_t* out) {
+  for (size_t i = 0; i < kHmacSize; ++i) {
+    out[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+  }
+}
+
+/// The state after a key, xored with a byte (RFC 2104).
+std::array<uint32_t, 8> keyedState(const SecretKey& key, uint8_t pad) {
+  uint8_t block[kHashBlockSize];
+  std::fill(std::begin(block), std::end(block), pad);
+  for (size_t i = 0; i < kKeySize; ++i) block[i] ^= key.data()[i];
+  std::array<uint32_t, 8> state;
+  std::copy(std::begin(kSha256Initial), std::end(kSha256Initial), state.begin());
+  sha256FastestCompress()(state.data(), block, 1);
+  OPENSSL_cleanse(block, sizeof block);
+  return state;
+}
+
+}  // namespace
 
 Chunker makeChunker(const SecretKey& gearKey, uint32_t average) {
   uint8_t tables[kGearTableBytes];
@@ -11,15 +42,82 @@ Chunker makeChunker(const SecretKey& gearKey, uint32_t average) {
   return Chunker(tables, average);
 }
 
-NamedChunks nameChunks(HmacSha256& namer, const uint8_t* data, std::vector<uint32_t> lengths) {
+ChunkNamer::ChunkNamer(const SecretKey& idKey)
+    : inner_(keyedState(idKey, kInnerPad)), outer_(keyedState(idKey, kOuterPad)) {}
+
+ChunkNamer::~ChunkNamer() {
+  OPENSSL_cleanse(inner_.data(), sizeof inner_);
+  OPENSSL_cleanse(outer_.data(), sizeof outer_);
+}
+
+void ChunkNamer::name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const {
+  size_t done = 0;
+#if defined(__x86_64__)
+  if (cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions()) {
+    for (; done + 2 <= chunks.size(); done += 2) {
+      nameTwo(chunks[done], chunks[done + 1], ids + done * kHmacSize);
+    }
+  }
+#endif
+  for (; done < chunks.size(); ++done) nameOne(chunks[done], ids + done * kHmacSize);
+}
+
+void ChunkNamer::nameOne(std::span<const uint8_t> chunk, uint8_t* id) const {
+  State state = inner_;
+  finish(state, chunk, 0, id);
+}
+
+void ChunkNamer::nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second,
+                         uint8_t* ids) const {
+#if defined(__x86_64__)
+  const size_t blockCount = std::min(first.size(), second.size()) / kHashBlockSize;
+  uint32_t both[16];
+  for (size_t word = 0; word < 8; ++word) both[2 * word] = both[2 * word + 1] = inner_[word];
+  const uint8_t* const data[] = {first.data(), second.data()};
+  sha256CompressTwo(both, data, blockCount);
+  State state;
+  for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word];
+  finish(state, first, blockCount, ids);
+  for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word + 1];
+  finish(state, second, blockCount, ids + kHmacSize);
+#else
+  nameOne(first, ids);
+  nameOne(second, ids + kHmacSize);
+#endif
+}
+
+void ChunkNamer::finish(State& state, std::span<const uint8_t> chunk, size_t blocksDone,
+                        uint8_t* id) const {
+  const Sha256Compress compress = sha256FastestCompress();
+  const size_t blockCount = chunk.size() / kHashBlockSize;
+  if (blockCount > blocksDone) {
+    compress(state.data(), chunk.data() + blocksDone * kHashBlockSize, blockCount - blocksDone);
+  }
+  uint8_t tail[2 * kHashBlockSize];
+  // The block of the key is a part of the message.
+  size_t tailBlocks = padHashTail(tail, chunk.data() + blockCount * kHashBlockSize,
+                                  kHashBlockSize + chunk.size(), true);
+  compress(state.data(), tail, tailBlocks);
+  uint8_t digest[kHmacSize];
+  storeState(state, digest);
+  State outer = outer_;
+  tailBlocks = padHashTail(tail, digest, kHashBlockSize + kHmacSize, true);
+  compress(outer.data(), tail, tailBlocks);
+  storeState(outer, id);
+}
+
+NamedChunks nameChunks(const ChunkNamer& namer, const uint8_t* data,
+                       std::vector<uint32_t> lengths) {
   NamedChunks chunks;
   chunks.lengths = std::move(lengths);
-  chunks.ids.reserve(chunks.lengths.size() * kHmacSize);
+  std::vector<std::span<const uint8_t>> pieces;
+  pieces.reserve(chunks.lengths.size());
   for (const uint32_t length : chunks.lengths) {
-    const HmacDigest id = namer.mac(data + chunks.consumed, length);
-    chunks.ids.insert(chunks.ids.end(), id.begin(), id.end());
+    pieces.emplace_back(data + chunks.consumed, length);
     chunks.consumed += length;
   }
+  chunks.ids.resize(pieces.size() * kHmacSize);
+  namer.name(pieces, chunks.ids.data());
   return chunks;
 }
 

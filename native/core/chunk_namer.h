@@ -4,8 +4,10 @@
 #ifndef MULEPLEX_CORE_CHUNK_NAMER_H_
 #define MULEPLEX_CORE_CHUNK_NAMER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "chunker.h"
@@ -16,6 +18,32 @@ namespace muleplex {
 /// A chunker with the tables of this gear key (chunker.h has the derivation).
 Chunker makeChunker(const SecretKey& gearKey, uint32_t average);
 
+/// Immutable after construction, so one may serve many threads.
+class ChunkNamer {
+ public:
+  explicit ChunkNamer(const SecretKey& idKey);
+  ChunkNamer(const ChunkNamer&) = delete;
+  ChunkNamer& operator=(const ChunkNamer&) = delete;
+  ~ChunkNamer();
+
+  /// Writes kHmacSize bytes for each chunk to `ids`. Chunks are hashed in pairs where the processor
+  /// does two in little more than the time of one.
+  void name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const;
+
+ private:
+  using State = std::array<uint32_t, 8>;
+
+  void nameOne(std::span<const uint8_t> chunk, uint8_t* id) const;
+  void nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second,
+               uint8_t* ids) const;
+  /// Ends both hashes of a chunk of which so many blocks are in the state.
+  void finish(State& state, std::span<const uint8_t> chunk, size_t blocksDone, uint8_t* id) const;
+
+  /// Of SHA-256, after the block of the padded key that each hash starts with.
+  State inner_;
+  State outer_;
+};
+
 struct NamedChunks {
   std::vector<uint32_t> lengths;
   /// 32 bytes for each length.
@@ -25,7 +53,8 @@ struct NamedChunks {
 };
 
 /// Names the chunks of these lengths, which lie one after the other from `data` on.
-NamedChunks nameChunks(HmacSha256& namer, const uint8_t* data, std::vector<uint32_t> lengths);
+NamedChunks nameChunks(const ChunkNamer& namer, const uint8_t* data,
+                       std::vector<uint32_t> lengths);
 
 }  // namespace muleplex
 

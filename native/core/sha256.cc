@@ -7,7 +7,7 @@
 namespace muleplex {
 namespace {
 
-Sha256Compress fastestCompress() {
+Sha256Compress chooseCompress() {
 #if defined(__x86_64__)
   const bool isAllowed = cpuLevel() != CpuLevel::kBaseline;
   if (isAllowed && sha256HasShaInstructions()) return sha256CompressShaInstructions;
@@ -17,13 +17,17 @@ Sha256Compress fastestCompress() {
 
 }  // namespace
 
+Sha256Compress sha256FastestCompress() {
+  static const Sha256Compress kCompress = chooseCompress();
+  return kCompress;
+}
+
 void Sha256::reset() {
   std::memcpy(state_, kSha256Initial, sizeof state_);
 }
 
 void Sha256::compress(const uint8_t* data, size_t blockCount) {
-  static const Sha256Compress kCompress = fastestCompress();
-  kCompress(state_, data, blockCount);
+  sha256FastestCompress()(state_, data, blockCount);
 }
 
 void Sha256::finish(uint8_t out[kSha256Size]) {

@@ -19,6 +19,9 @@ using Sha256Compress = void (*)(uint32_t state[8], const uint8_t* data, size_t b
 
 void sha256CompressPortable(uint32_t state[8], const uint8_t* data, size_t blockCount);
 
+/// The fastest that this processor has, within cpuLevel().
+Sha256Compress sha256FastestCompress();
+
 #if defined(__x86_64__)
 /// True when the processor has SHA, SSSE3 and SSE4.1.
 bool sha256HasShaInstructions();

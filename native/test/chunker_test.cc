@@ -97,13 +97,22 @@ TEST("a chunk ends nowhere before its end is certain") {
   EXPECT(chunker.nextLength(data.data(), length, false) == length);
 }
 
-TEST("ids are HMACs of the chunks in order") {
-  const Bytes data = testBytes(100), key = testBytes(kKeySize, 9);
-  HmacSha256 namer{SecretKey(key.data())};
-  const NamedChunks chunks = nameChunks(namer, data.data(), {10, 60, 30});
-  EXPECT(chunks.consumed == 100 && chunks.ids.size() == 96);
-  const HmacDigest second = namer.mac(data.data() + 10, 60);
-  EXPECT(std::equal(second.begin(), second.end(), chunks.ids.begin() + 32));
+TEST("ids are HMACs of the chunks in order, whatever their lengths") {
+  const Bytes data = testBytes(100'000), key = testBytes(kKeySize, 9);
+  const ChunkNamer namer{SecretKey(key.data())};
+  HmacSha256 hmac{SecretKey(key.data())};
+  const std::vector<uint32_t> lengths = {1,   63, 64,  65,  127,   128, 119, 120,
+                                         183, 55, 192, 300, 70'000, 2,   1000};
+  const NamedChunks chunks = nameChunks(namer, data.data(), lengths);
+  EXPECT(chunks.lengths == lengths && chunks.ids.size() == lengths.size() * kHmacSize);
+  size_t offset = 0;
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    const HmacDigest id = hmac.mac(data.data() + offset, lengths[i]);
+    EXPECT(std::equal(id.begin(), id.end(), chunks.ids.begin() + static_cast<ptrdiff_t>(32 * i)));
+    offset += lengths[i];
+  }
+  EXPECT(chunks.consumed == offset);
+  EXPECT(nameChunks(namer, data.data(), {}).ids.empty());
 }
 
 }  // namespace
