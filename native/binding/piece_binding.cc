@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,7 @@ class PieceTask final : public Task {
     const ChunkNamer namer(idKey_);
     PieceReader reader;
     size_t filled = 0;
+    std::vector<std::span<const uint8_t>> cut;
     for (Piece& piece : pieces_) {
       if (!chunker_) scratch_.resize(std::max(scratch_.size(), piece.length));
       piece.dataOffset = filled;
@@ -79,10 +81,17 @@ class PieceTask final : public Task {
       if (piece.error != 0) piece.bytesRead = 0;
       filled += piece.bytesRead;
       const bool isLast = piece.isLast || piece.bytesRead < piece.length;
-      piece.chunks = nameChunks(
-          namer, data,
-          chunker_ ? chunker_->cut(data, piece.bytesRead, isLast) : lengthsWithin(piece));
+      if (chunker_) {
+        piece.chunks.lengths = chunker_->cut(data, piece.bytesRead, isLast);
+        for (const uint32_t length : piece.chunks.lengths) {
+          cut.emplace_back(data + piece.chunks.consumed, length);
+          piece.chunks.consumed += length;
+        }
+      } else {
+        piece.chunks = nameChunks(namer, data, lengthsWithin(piece));
+      }
     }
+    if (chunker_) nameCut(namer, cut);
   }
 
   Napi::Value result(Napi::Env env) override {
@@ -104,6 +113,18 @@ class PieceTask final : public Task {
       const Napi::HandleScope scope(pieces.Env());
       pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
       length_ += pieces_.back().length;
+    }
+  }
+
+  /// All pieces together: small files have one chunk each.
+  void nameCut(const ChunkNamer& namer, std::span<const std::span<const uint8_t>> cut) {
+    std::vector<uint8_t> ids(cut.size() * kHmacSize);
+    namer.name(cut, ids.data());
+    auto next = ids.begin();
+    for (Piece& piece : pieces_) {
+      const auto end = next + static_cast<ptrdiff_t>(piece.chunks.lengths.size() * kHmacSize);
+      piece.chunks.ids.assign(next, end);
+      next = end;
     }
   }
 

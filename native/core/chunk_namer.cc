@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "block_hash.h"
@@ -20,6 +21,17 @@ void storeState(const std::array<uint32_t, 8>& state, uint8_t* out) {
   for (size_t i = 0; i < kHmacSize; ++i) {
     out[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   }
+}
+
+/// Asking the processor is slow where a hypervisor answers.
+bool hashesPairs() {
+#if defined(__x86_64__)
+  static const bool kHashesPairs =
+      cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions();
+  return kHashesPairs;
+#else
+  return false;
+#endif
 }
 
 /// The state after a key, xored with a byte (RFC 2104).
@@ -51,15 +63,20 @@ ChunkNamer::~ChunkNamer() {
 }
 
 void ChunkNamer::name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const {
+  std::vector<size_t> order(chunks.size());
+  std::iota(order.begin(), order.end(), size_t{0});
   size_t done = 0;
-#if defined(__x86_64__)
-  if (cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions()) {
-    for (; done + 2 <= chunks.size(); done += 2) {
-      nameTwo(chunks[done], chunks[done + 1], ids + done * kHmacSize);
+  if (hashesPairs()) {
+    // Of a pair, what one chunk is longer than the other is hashed alone.
+    std::ranges::sort(order, {}, [&](size_t index) { return chunks[index].size(); });
+    for (; done + 2 <= order.size(); done += 2) {
+      const size_t first = order[done], second = order[done + 1];
+      nameTwo(chunks[first], chunks[second], ids + first * kHmacSize, ids + second * kHmacSize);
     }
   }
-#endif
-  for (; done < chunks.size(); ++done) nameOne(chunks[done], ids + done * kHmacSize);
+  for (; done < order.size(); ++done) {
+    nameOne(chunks[order[done]], ids + order[done] * kHmacSize);
+  }
 }
 
 void ChunkNamer::nameOne(std::span<const uint8_t> chunk, uint8_t* id) const {
@@ -68,7 +85,7 @@ void ChunkNamer::nameOne(std::span<const uint8_t> chunk, uint8_t* id) const {
 }
 
 void ChunkNamer::nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second,
-                         uint8_t* ids) const {
+                         uint8_t* firstId, uint8_t* secondId) const {
 #if defined(__x86_64__)
   const size_t blockCount = std::min(first.size(), second.size()) / kHashBlockSize;
   uint32_t both[16];
@@ -77,12 +94,12 @@ void ChunkNamer::nameTwo(std::span<const uint8_t> first, std::span<const uint8_t
   sha256CompressTwo(both, data, blockCount);
   State state;
   for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word];
-  finish(state, first, blockCount, ids);
+  finish(state, first, blockCount, firstId);
   for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word + 1];
-  finish(state, second, blockCount, ids + kHmacSize);
+  finish(state, second, blockCount, secondId);
 #else
-  nameOne(first, ids);
-  nameOne(second, ids + kHmacSize);
+  nameOne(first, firstId);
+  nameOne(second, secondId);
 #endif
 }
 

@@ -34,8 +34,8 @@ class ChunkNamer {
   using State = std::array<uint32_t, 8>;
 
   void nameOne(std::span<const uint8_t> chunk, uint8_t* id) const;
-  void nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second,
-               uint8_t* ids) const;
+  void nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second, uint8_t* firstId,
+               uint8_t* secondId) const;
   /// Ends both hashes of a chunk of which so many blocks are in the state.
   void finish(State& state, std::span<const uint8_t> chunk, size_t blocksDone, uint8_t* id) const;
 

@@ -3,6 +3,13 @@
 
 #include <algorithm>
 
+// The functions of a sample are taken side by side; the results are the same.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define MULEPLEX_ANY_VECTORS __attribute__((target_clones("avx2", "default")))
+#else
+#define MULEPLEX_ANY_VECTORS
+#endif
+
 namespace muleplex {
 namespace {
 
@@ -10,7 +17,8 @@ constexpr size_t kWindow = 32;
 constexpr size_t kLanes = 4;
 constexpr size_t kGrouping = 3;
 constexpr size_t kFeatureCount = kSuperFeatureCount * kGrouping;
-constexpr uint32_t kSampledBelow = uint32_t{1} << 26;
+/// One position in 128.
+constexpr uint32_t kSampledBelow = uint32_t{1} << 25;
 
 /// splitmix64: numbers without pattern for the constants below.
 constexpr uint64_t next(uint64_t& state) {
@@ -40,9 +48,9 @@ constexpr Constants kConstants = makeConstants();
 
 using Features = std::array<uint32_t, kFeatureCount>;
 
-uint32_t roll(uint32_t hash, uint8_t byte) { return (hash << 1) + kConstants.gear[byte]; }
+inline uint32_t roll(uint32_t hash, uint8_t byte) { return (hash << 1) + kConstants.gear[byte]; }
 
-void take(uint32_t hash, Features& features) {
+inline __attribute__((always_inline)) void take(uint32_t hash, Features& features) {
   if (hash >= kSampledBelow) return;
   for (size_t i = 0; i < kFeatureCount; ++i) {
     features[i] = std::max(features[i], hash * kConstants.factor[i] + kConstants.summand[i]);
@@ -58,7 +66,7 @@ uint32_t hashBefore(const uint8_t* data) {
 
 }  // namespace
 
-SuperFeatures superFeatures(const uint8_t* data, size_t size) {
+MULEPLEX_ANY_VECTORS SuperFeatures superFeatures(const uint8_t* data, size_t size) {
   SuperFeatures result{};
   if (size < kWindow) return result;
   Features features{};

@@ -2,7 +2,7 @@
 // Super-features of a chunk: chunks that share one have much content in common, so one is a good
 // base for a delta of the other.
 //
-// Sampled positions are those where a gear hash of the 32 bytes before is below 2^26. A feature is
+// Sampled positions are those where a gear hash of the 32 bytes before is below 2^25. A feature is
 // the largest value of one linear function over the hashes there; a super-feature is a hash of
 // three features. After Zou et al., "Odess: Speeding up Resemblance Detection for Redundancy
 // Elimination by Fast Content-Defined Sampling" (ICDE 2021). The values are hints of one site,
