@@ -3,10 +3,9 @@
 
 #include <algorithm>
 
-#include "aich_tree.h"
 #include "check.h"
 #include "ed2k_layout.h"
-#include "lane_hash.h"
+#include "little_endian.h"
 
 namespace muleplex {
 namespace {
@@ -17,21 +16,6 @@ constexpr size_t kHashSize = 16;
 constexpr uint32_t kPartsMax = 28'257;
 /// The way up from one of them.
 constexpr size_t kPathMax = 15;
-
-static_assert(sizeof(Sha1Digest) == kSha1Size, "digests lie end to end");
-
-Sha1Digest join(const Sha1Digest& left, const Sha1Digest& right) {
-  Sha1 sha1;
-  sha1.update(left.data(), left.size());
-  sha1.update(right.data(), right.size());
-  return sha1.finish();
-}
-
-Sha1Digest rootOfBlocks(const Sha1Digest* blocks, size_t count, bool isLeft) {
-  if (count == 1) return *blocks;
-  const size_t left = aichLeftCount(count, isLeft);
-  return join(rootOfBlocks(blocks, left, true), rootOfBlocks(blocks + left, count - left, false));
-}
 
 size_t partCountOf(uint64_t fileSize) {
   return static_cast<size_t>((fileSize + kPartSize - 1) / kPartSize);
@@ -67,14 +51,6 @@ std::vector<Turn> wayTo(size_t part, size_t partCount, bool& isLeft) {
   return way;
 }
 
-uint32_t u32At(const uint8_t* bytes) {
-  return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
-}
-
-void putU32(std::vector<uint8_t>& out, uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<uint8_t>(value >> shift));
-}
-
 void put(std::vector<uint8_t>& out, const std::vector<Sha1Digest>& digests) {
   for (const Sha1Digest& digest : digests) out.insert(out.end(), digest.begin(), digest.end());
 }
@@ -89,19 +65,6 @@ std::vector<Sha1Digest> digestsAt(const uint8_t* data, size_t count) {
 
 }  // namespace
 
-std::vector<Sha1Digest> hashAichBlocks(const uint8_t* part, size_t size) {
-  const size_t wholeCount = size / kBlockSize, rest = size % kBlockSize;
-  std::vector<Sha1Digest> digests(wholeCount + (rest > 0));
-  std::vector<const uint8_t*> blocks;
-  for (size_t i = 0; i < wholeCount; ++i) blocks.push_back(part + i * kBlockSize);
-  if (wholeCount > 0) sha1Lanes(blocks.data(), wholeCount, kBlockSize, digests[0].data());
-  if (rest > 0) {
-    const uint8_t* last = part + wholeCount * kBlockSize;
-    sha1Lanes(&last, 1, rest, digests.back().data());
-  }
-  return digests;
-}
-
 bool areAichLeaves(const AichLeaves& leaves, uint64_t fileSize, uint32_t part,
                    const Sha1Digest& root) {
   const size_t partCount = partCountOf(fileSize);
@@ -109,10 +72,11 @@ bool areAichLeaves(const AichLeaves& leaves, uint64_t fileSize, uint32_t part,
   bool isLeft;
   const std::vector<Turn> way = wayTo(part, partCount, isLeft);
   if (leaves.path.size() != way.size()) return false;
-  Sha1Digest node = rootOfBlocks(leaves.blocks.data(), leaves.blocks.size(), isLeft);
+  Sha1Digest node = aichRootOf(leaves.blocks.data(), leaves.blocks.size(), isLeft);
   for (size_t i = 0; i < way.size(); ++i) {
     const Sha1Digest& other = leaves.path[i];
-    node = way[way.size() - 1 - i].isOtherLeft ? join(other, node) : join(node, other);
+    node = way[way.size() - 1 - i].isOtherLeft ? joinAichNodes(other, node)
+                                               : joinAichNodes(node, other);
   }
   return node == root;
 }
@@ -120,7 +84,7 @@ bool areAichLeaves(const AichLeaves& leaves, uint64_t fileSize, uint32_t part,
 std::vector<uint8_t> encodeLeavesRequest(const AichLeavesRequest& request) {
   MULEPLEX_CHECK(!request.parts.empty() && request.parts.size() <= kLeafRequestPartsMax);
   std::vector<uint8_t> out(request.fileHash.begin(), request.fileHash.end());
-  for (const uint32_t part : request.parts) putU32(out, part);
+  for (const uint32_t part : request.parts) appendU32(out, part);
   return out;
 }
 
@@ -128,7 +92,7 @@ std::vector<uint8_t> encodeLeavesAnswer(const AichLeavesAnswer& answer) {
   const AichLeaves& leaves = answer.leaves;
   MULEPLEX_CHECK(leaves.blocks.size() <= kPartBlocks && leaves.path.size() <= kPathMax);
   std::vector<uint8_t> out(answer.fileHash.begin(), answer.fileHash.end());
-  putU32(out, answer.part);
+  appendU32(out, answer.part);
   out.push_back(static_cast<uint8_t>(leaves.blocks.size()));
   out.push_back(static_cast<uint8_t>(leaves.path.size()));
   put(out, leaves.blocks);
@@ -180,7 +144,7 @@ void AichFile::setPart(uint32_t part, const std::vector<Sha1Digest>& blocks) {
   MULEPLEX_CHECK(part < parts_.size() && blocks.size() == blockCountOf(fileSize_, part));
   bool isLeft;
   wayTo(part, parts_.size(), isLeft);
-  parts_[part] = rootOfBlocks(blocks.data(), blocks.size(), isLeft);
+  parts_[part] = aichRootOf(blocks.data(), blocks.size(), isLeft);
   std::copy(blocks.begin(), blocks.end(), blocks_.begin() + part * kPartBlocks);
   --missing_;
 }
@@ -188,7 +152,7 @@ void AichFile::setPart(uint32_t part, const std::vector<Sha1Digest>& blocks) {
 Sha1Digest AichFile::nodeOf(size_t begin, size_t end, bool isLeft) const {
   if (end - begin == 1) return parts_[begin];
   const size_t middle = begin + aichLeftCount(end - begin, isLeft);
-  return join(nodeOf(begin, middle, true), nodeOf(middle, end, false));
+  return joinAichNodes(nodeOf(begin, middle, true), nodeOf(middle, end, false));
 }
 
 Sha1Digest AichFile::root() const { return nodeOf(0, parts_.size(), true); }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <vector>
 
+#include "aich_tree.h"
 #include "crypto.h"
 
 namespace muleplex {
@@ -40,9 +41,6 @@ struct AichLeavesAnswer {
   uint32_t part = 0;
   AichLeaves leaves;
 };
-
-/// SHA-1 of each block of a part.
-std::vector<Sha1Digest> hashAichBlocks(const uint8_t* part, size_t size);
 
 /// True if the leaves are those of the part in a file of that size and root.
 bool areAichLeaves(const AichLeaves& leaves, uint64_t fileSize, uint32_t part,

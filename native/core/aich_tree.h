@@ -16,6 +16,15 @@ namespace muleplex {
 /// Of the leaves below a node, how many are on the left.
 inline size_t aichLeftCount(size_t count, bool isLeft) { return (isLeft ? count + 1 : count) / 2; }
 
+/// The node above two.
+Sha1Digest joinAichNodes(const Sha1Digest& left, const Sha1Digest& right);
+
+/// The node over the blocks of one part, at least one.
+Sha1Digest aichRootOf(const Sha1Digest* blocks, size_t count, bool isLeft);
+
+/// SHA-1 of each block of a part, or of the end of a file.
+std::vector<Sha1Digest> hashAichBlocks(const uint8_t* part, size_t size);
+
 /// Collects block hashes in file order. Memory is 40 bytes a part: a part's shape depends on the
 /// side it hangs on, which only the file's size tells, so both roots are kept.
 class AichTree {
@@ -34,11 +43,8 @@ class AichTree {
     Sha1Digest asLeft;
   };
 
-  Sha1Digest join(const Sha1Digest& left, const Sha1Digest& right);
-  Sha1Digest blockRoot(size_t begin, size_t end, bool isLeft);
-  Sha1Digest partRoot(size_t begin, size_t end, bool isLeft);
+  Sha1Digest partRoot(size_t begin, size_t end, bool isLeft) const;
 
-  Sha1 sha1_;
   std::vector<Sha1Digest> blocks_;
   std::vector<PartRoots> parts_;
 };

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "check.h"
+#include "little_endian.h"
 
 namespace muleplex {
 
@@ -20,10 +21,7 @@ Chunker::Chunker(const uint8_t tables[kGearTableBytes], uint32_t average)
       threshold_(static_cast<uint32_t>((uint64_t{1} << 34) / (3 * uint64_t{average}))) {
   MULEPLEX_CHECK(isChunkAverage(average));
   uint32_t words[kGearTableBytes / 4];
-  for (size_t i = 0; i < std::size(words); ++i) {
-    const uint8_t* p = tables + 4 * i;
-    words[i] = uint32_t{p[0]} | uint32_t{p[1]} << 8 | uint32_t{p[2]} << 16 | uint32_t{p[3]} << 24;
-  }
+  for (size_t i = 0; i < std::size(words); ++i) words[i] = u32At(tables + 4 * i);
   for (size_t byte = 0; byte < 256; ++byte)
     gear_[byte] = words[byte & 15] ^ words[16 + (byte >> 4)];
 }

@@ -53,11 +53,7 @@ void FileHasher::hashLast() {
   const PartHashes hashes = hasher.finish();
   std::copy(hashes.md4.begin(), hashes.md4.end(), grow(hashes_.partHashes, kMd4Size));
   std::copy(hashes.sha256.begin(), hashes.sha256.end(), grow(hashes_.sha256, kSha256Size));
-  Sha1 sha1;
-  for (size_t start = 0; start < size; start += kBlockSize) {
-    sha1.update(data + start, std::min<size_t>(kBlockSize, size - start));
-    aichTree_.addBlock(sha1.finish());
-  }
+  for (const Sha1Digest& block : hashAichBlocks(data, size)) aichTree_.addBlock(block);
   aichTree_.endPart();
 }
 

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "failure.h"
+#include "little_endian.h"
 
 namespace muleplex {
 namespace {
@@ -36,10 +37,6 @@ constexpr size_t kProbeSamples = 4;
 
 const uint8_t* bytesOf(std::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
-}
-
-void appendU32(std::vector<uint8_t>& out, uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<uint8_t>(value >> shift));
 }
 
 bool pays(size_t compressed, size_t raw) { return 16 * compressed <= 15 * raw; }

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "ed2k_layout.h"
+#include "little_endian.h"
 
 namespace muleplex {
 namespace {
@@ -116,7 +117,7 @@ class Records {
   uint32_t takeU32() {
     const uint8_t* bytes = take(4);
     if (!bytes) return 0;
-    return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
+    return u32At(bytes);
   }
 
   HaveBlocks takeBlocks() {
@@ -215,7 +216,7 @@ void HaveWriter::begin(uint8_t kind, size_t bodySize) {
 }
 
 void HaveWriter::put(uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) open_.push_back(static_cast<uint8_t>(value >> shift));
+  appendU32(open_, value);
 }
 
 void HaveWriter::put(uint64_t value) {
@@ -238,8 +239,7 @@ void HaveWriter::close() {
 
 HaveReader::Result HaveReader::read(const uint8_t* packet, size_t size, HaveListener& listener) {
   if (size <= kSequenceSize || size > kHavePacketMax) return Result::kMalformed;
-  const uint32_t sequence =
-      packet[0] | packet[1] << 8 | packet[2] << 16 | static_cast<uint32_t>(packet[3]) << 24;
+  const uint32_t sequence = u32At(packet);
   packet += kSequenceSize;
   size -= kSequenceSize;
 

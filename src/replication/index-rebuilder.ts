@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `muleplex index rebuild`: makes the index files of a data set's packs anew where they are missing
 // or damaged, from the packs themselves.
-import { ReplicationError, hasCode } from '../base/errors.ts';
+import { hasCode } from '../base/errors.ts';
 import { NEW_CHUNKS_BATCH_SIZE } from '../base/limits.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
 import { SUPER_FEATURE_COUNT, superFeatures } from '../native/frame.ts';
@@ -10,7 +10,7 @@ import type { PackSet } from '../store/pack-set.ts';
 import type { DatasetRegistry } from './dataset-registry.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { IndexRebuilt } from './site-view.ts';
-import type { SnapshotChain } from './snapshot-chain.ts';
+import { nothingHere, type SnapshotChain } from './snapshot-chain.ts';
 
 interface Components {
   readonly registry: DatasetRegistry;
@@ -37,13 +37,9 @@ export class IndexRebuilder {
   async rebuild({ dataset: name, signal, onProgress }: Options): Promise<IndexRebuilt> {
     const { chain, library, registry } = this.#components;
     const dataset = registry.resolve(name);
-    const head = await chain.head(dataset.id);
-    if (head === undefined) {
-      throw new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `nothing of ${dataset.name} is here yet`, {
-        datasetId: dataset.id,
-      });
-    }
-    const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
+    const newest = await chain.newest(dataset.id);
+    if (newest === undefined) throw nothingHere(dataset);
+    const { packs } = newest;
     return library.reading(dataset, packs, signal, async (set) => {
       let rebuilt = 0;
       let packsDone = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Turns a scanned folder into a recipe and the chunks that no pack has yet. Files that look as they
 // did in the parent snapshot are not read: their chunks are taken over from its recipe.
-import { DISK_BLOCK_SIZE, ENTRY_OVERHEAD } from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { RecipeRoot } from '../dataset/manifest.ts';
 import type { Hole, RecipeEntry } from '../dataset/recipe.ts';
@@ -10,6 +9,7 @@ import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import type { ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
 import type { ChunkSink } from './chunk-sink.ts';
+import { fileSpace, plainSpace } from './entry-space.ts';
 import { FileReader, type FileContent, type ReadResult } from './file-reader.ts';
 import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
@@ -152,7 +152,7 @@ export class Ingest {
       this.#leftOut.add(keyOf(entry.path));
       return;
     }
-    this.#allocatedBytes += entry.type === 'folder' ? DISK_BLOCK_SIZE : ENTRY_OVERHEAD;
+    this.#allocatedBytes += plainSpace(entry.type);
     await this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
   }
 
@@ -169,11 +169,9 @@ export class Ingest {
   }
 
   #count({ path }: SourceEntry, stat: EntryStat, holes: readonly Hole[]): void {
-    const dataBytes = holes.reduce((size, hole) => size - hole.length, stat.size);
     this.#fileCount += 1;
     this.#contentBytes += stat.size;
-    this.#allocatedBytes +=
-      Math.ceil(dataBytes / DISK_BLOCK_SIZE) * DISK_BLOCK_SIZE + ENTRY_OVERHEAD;
+    this.#allocatedBytes += fileSpace(stat.size, holes);
     this.#components.stamps.add(path, stat);
   }
 

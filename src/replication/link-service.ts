@@ -37,11 +37,10 @@ export class LinkService {
   async export(nameOrId: string): Promise<LinkView[]> {
     const { chain, identity, registry } = this.#components;
     const dataset = registry.resolve(nameOrId);
-    const head = await chain.head(dataset.id);
-    if (head === undefined) return [];
-    const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
+    const newest = await chain.newest(dataset.id);
+    if (newest === undefined) return [];
     const { ed2kHost: host, ed2kPort: port } = identity.record;
-    return [...packs].map(([packId, descriptor]) => {
+    return [...newest.packs].map(([packId, descriptor]) => {
       const name = `${packId}.pack`;
       const { size, aichRoot, partHashes } = descriptor;
       const fileHash = descriptor.fileHash.toString('hex');

@@ -2,7 +2,6 @@
 // `muleplex prune`: forgets snapshots by the rules, removes the packs that nobody needs and merges
 // those that are half empty or too many, in a manifest that changes nothing a reader sees.
 import type { Clock } from '../base/clock.ts';
-import { ReplicationError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackId } from '../dataset/ids.ts';
 import type { ManifestBody } from '../dataset/manifest.ts';
@@ -24,7 +23,7 @@ import { mergePacks, sizeOfFrames } from './pack-merge.ts';
 import type { PackRetirement } from './pack-retirement.ts';
 import { writerOther, type RetentionService } from './retention-service.ts';
 import type { PruneProgress, PruneResult } from './site-view.ts';
-import { sizeOfPacks, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
+import { nothingHere, sizeOfPacks, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
 import type { Parent, SnapshotCommit } from './snapshot-commit.ts';
 import type { StampStore } from './stamp-store.ts';
 
@@ -93,10 +92,12 @@ export class Maintenance {
   }
 
   async #prune(dataset: Dataset, options: PruneOptions): Promise<PruneResult> {
-    const { clock, distribution, library, logger, retirement } = this.#components;
+    const { chain, clock, distribution, library, logger, retirement } = this.#components;
     const startMs = clock.monotonicMs();
     options.onProgress({ stage: 'mark' });
-    const parent = await this.#head(dataset);
+    const newest = await chain.newest(dataset.id);
+    if (newest === undefined) throw nothingHere(dataset);
+    const parent = { ...newest, body: await chain.body(newest.row) };
     const done = await library.reading(dataset, parent.packs, options.signal, (set) =>
       this.#work(dataset, parent, set, options),
     );
@@ -118,16 +119,6 @@ export class Maintenance {
     return result;
   }
 
-  async #head(dataset: Dataset): Promise<Parent> {
-    const { chain } = this.#components;
-    const head = await chain.head(dataset.id);
-    if (head === undefined) {
-      throw new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `${dataset.name} has no snapshot yet`);
-    }
-    const row = await chain.snapshot(dataset.id, head.snapshotId);
-    return { row, body: await chain.body(row), packs: await chain.packs(row) };
-  }
-
   async #work(
     dataset: Dataset,
     parent: Parent,
@@ -147,8 +138,8 @@ export class Maintenance {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: genesis.zstdLevel },
       signal,
       onBytes: (bytesDone) => onProgress({ stage: 'merge', bytesDone, bytesTotal }),
+      onSealed: (made) => copyFeatures(this.#components, set, made),
     });
-    await copyFeatures(this.#components, set, sealed);
     return { plan, sealed };
   }
 

@@ -12,7 +12,6 @@ import {
 import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { PackId } from '../dataset/ids.ts';
 import { PART_SIZE } from '../ed2k/constants.ts';
-import { isAbsent } from '../store/atomic-file.ts';
 import type { DiskFile } from '../store/disk.ts';
 import { packCorrupt, packMissing } from '../store/pack-reader.ts';
 import { PackSession, type PackSessionInit } from '../store/pack-session.ts';
@@ -32,6 +31,8 @@ export interface MergeInit {
   readonly signal: AbortSignal;
   /** Called with the bytes copied so far. */
   readonly onBytes?: (bytes: number) => void;
+  /** Called when all packs are made; when it rejects they are removed. */
+  readonly onSealed?: (packs: readonly SealedPack[]) => Promise<void>;
 }
 
 /** Bytes of frames. */
@@ -72,6 +73,7 @@ export async function mergePacks(
       }
     }
     await session.finish();
+    await init.onSealed?.(sealed);
     return sealed;
   } catch (error) {
     await session.abort();
@@ -89,12 +91,8 @@ interface FrameBatch {
 
 async function* readFrames(packs: PackStore, source: FramesOfPack): AsyncGenerator<FrameBatch> {
   const { packId, descriptor, frames } = source;
-  let file: DiskFile;
-  try {
-    file = await packs.disk.open(packs.path(packId), 'read');
-  } catch (error) {
-    throw isAbsent(error) ? packMissing(packId, error) : error;
-  }
+  const file = await packs.open(packId);
+  if (file === undefined) throw packMissing(packId);
   try {
     const reader = new VerifiedReader(file, packId, descriptor);
     let pieces: Buffer[] = [];

@@ -105,10 +105,9 @@ export class PublishService {
   async #makeRoom({ dataset: name, signal }: PublishRequest): Promise<void> {
     const { chain, maintenance, registry } = this.#components;
     const dataset = registry.find(name).find((each) => registry.isOwn(each));
-    const head = dataset && (await chain.head(dataset.id));
-    if (dataset === undefined || head === undefined) return;
-    const packs = await chain.packs(await chain.snapshot(dataset.id, head.snapshotId));
-    if (packs.size < this.#init.mergeStart) return;
+    const newest = dataset && (await chain.newest(dataset.id));
+    if (dataset === undefined || newest === undefined) return;
+    if (newest.packs.size < this.#init.mergeStart) return;
     await maintenance.prune({
       dataset: dataset.id,
       dryRun: false,

@@ -147,10 +147,8 @@ export class Publisher {
 
   async #parentOf(dataset: Dataset): Promise<Parent | undefined> {
     const { chain } = this.#components;
-    const head = await chain.head(dataset.id);
-    if (head === undefined) return undefined;
-    const row = await chain.snapshot(dataset.id, head.snapshotId);
-    return { row, body: await chain.body(row), packs: await chain.packs(row) };
+    const newest = await chain.newest(dataset.id);
+    return newest && { ...newest, body: await chain.body(newest.row) };
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {

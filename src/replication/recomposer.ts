@@ -8,17 +8,17 @@ import { promisify } from 'node:util';
 import { ReplicationError, storageError } from '../base/errors.ts';
 import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
-import { errnoName } from '../native/entry.ts';
 import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { isBelow, parentPath } from '../dataset/recipe-path.ts';
-import { openBeneath, runFileBatch, type FileOperation } from '../native/file-batch.ts';
+import { openBeneath, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import type { BaseStep, BaseTree } from './base-tree.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
 import { metadataOperations } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
 import type { ChunkSource } from './recipe-reader.ts';
+import { runTolerantly } from './tolerant-batch.ts';
 
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
@@ -62,11 +62,6 @@ interface Batch {
 }
 
 const NOTHING_THERE: BaseStep = { match: 'none', obsolete: [] };
-
-/**
- * Attributes that a user, or a file system, may be unable to set; `verify` shows what is missing.
- */
-const TOLERATED: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP']);
 
 export class Recomposer {
   readonly #chunks: ChunkSource;
@@ -264,16 +259,7 @@ export class Recomposer {
   }
 
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {
-    const errors = await runFileBatch(operations, { root: this.#init.root });
-    for (const [index, errno] of errors.entries()) {
-      const operation = operations[index];
-      if (errno === 0 || operation === undefined) continue;
-      const name = errnoName(errno) ?? 'UNKNOWN';
-      const isExtra =
-        operation.operation === 'setAttribute' || operation.operation === 'changeOwner';
-      if (!isExtra || !TOLERATED.has(name)) throw operationError(operation, name);
-      this.#toleratedCount += 1;
-    }
+    this.#toleratedCount += await runTolerantly(operations, { root: this.#init.root });
   }
 
   async #attempt<T>(path: Buffer, call: Promise<T>): Promise<T> {
@@ -333,14 +319,4 @@ async function writePieces(fd: number, pieces: readonly PlacedPiece[]): Promise<
       done += bytesWritten;
     }
   }
-}
-
-function operationError(operation: FileOperation, errno: string): ReplicationError {
-  const path = printablePath(operation.path);
-  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
-  return new ReplicationError(
-    isFull ? 'ERR_SPACE_SHORT' : 'ERR_STORAGE_FAILED',
-    `${path}: ${operation.operation} failed with ${errno}`,
-    { path, errno },
-  );
 }

@@ -6,12 +6,11 @@ import { chmod, lstat, mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
-import { runFileBatch } from '../native/file-batch.ts';
-import { errnoName } from '../native/entry.ts';
 import { removeTree, syncFileSystem } from '../native/file-system.ts';
 import { realDisk } from '../store/disk.ts';
 import { Reservation } from '../store/reservation.ts';
 import { metadataOperations } from './entry-metadata.ts';
+import { runTolerantly } from './tolerant-batch.ts';
 
 const PREFIX = '.muleplex-restore-';
 const PARTIAL_SUFFIX = '.partial';
@@ -88,22 +87,7 @@ export class RestoreFolder {
 
   /** Gives the folder the metadata of the root; the number of attributes that could not be set. */
   async finish(root: RecipeEntry): Promise<number> {
-    const operations = metadataOperations(Buffer.from(this.path), root);
-    const errors = await runFileBatch(operations);
-    let failed = 0;
-    for (const [index, errno] of errors.entries()) {
-      const operation = operations[index]?.operation;
-      if (errno === 0) continue;
-      if (operation !== 'changeOwner' && operation !== 'setAttribute') {
-        throw new ReplicationError(
-          'ERR_STORAGE_FAILED',
-          `${this.path}: ${operation ?? ''} failed with ${errnoName(errno) ?? 'UNKNOWN'}`,
-          { path: this.path },
-        );
-      }
-      failed += 1;
-    }
-    return failed;
+    return runTolerantly(metadataOperations(Buffer.from(this.path), root));
   }
 
   async #remove(name: string, signal?: AbortSignal): Promise<void> {

@@ -2,11 +2,11 @@
 // The part of a recipe that a restore wants: some paths with all below them, and the folders that
 // lead there. A further name of a file whose first name is not wanted becomes the file itself.
 import { ReplicationError } from '../base/errors.ts';
-import { DISK_BLOCK_SIZE, ENTRY_OVERHEAD } from '../base/limits.ts';
 import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import { isBelow, pathProblem } from '../dataset/recipe-path.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { encodeRecipeEntry, type RecipeEntry } from '../dataset/recipe.ts';
+import { fileSpace, plainSpace } from './entry-space.ts';
 import { printablePath } from './printable-path.ts';
 
 type Entries = AsyncGenerator<readonly EncodedEntry[]>;
@@ -42,7 +42,7 @@ export class RestoreSelection {
         for (const path of unseen) if (covers(path, encoded.path)) unseen.delete(path);
         if (!this.#isWanted(encoded)) continue;
         if (encoded.type === 'file') count(sums, decodeMetadata(encoded));
-        else sums.allocatedBytes += encoded.type === 'folder' ? DISK_BLOCK_SIZE : ENTRY_OVERHEAD;
+        else sums.allocatedBytes += plainSpace(encoded.type);
         if (encoded.type === 'hardlink') this.#noteLink(encoded);
       }
     }
@@ -104,10 +104,9 @@ function count(
   sums: { fileCount: number; contentBytes: number; allocatedBytes: number },
   { size, holes = [] }: RecipeEntry,
 ): void {
-  const dataBytes = holes.reduce((sum, hole) => sum - hole.length, size);
   sums.fileCount += 1;
   sums.contentBytes += size;
-  sums.allocatedBytes += Math.ceil(dataBytes / DISK_BLOCK_SIZE) * DISK_BLOCK_SIZE + ENTRY_OVERHEAD;
+  sums.allocatedBytes += fileSpace(size, holes);
 }
 
 /** `./a/b/` and `a//b` are `a/b`. */

@@ -35,6 +35,16 @@ export class SnapshotChain {
     return this.#components.catalogue.heads.get(datasetId);
   }
 
+  /** The newest snapshot with its packs; undefined when there is none yet. */
+  async newest(
+    datasetId: DatasetId,
+  ): Promise<{ readonly row: SnapshotRow; readonly packs: PackMap } | undefined> {
+    const head = await this.head(datasetId);
+    if (head === undefined) return undefined;
+    const row = await this.snapshot(datasetId, head.snapshotId);
+    return { row, packs: await this.packs(row) };
+  }
+
   /** ERR_SNAPSHOT_UNKNOWN when it was never accepted here. */
   async snapshot(datasetId: DatasetId, snapshotId: SnapshotId): Promise<SnapshotRow> {
     const row = await this.find(datasetId, snapshotId);
@@ -93,6 +103,15 @@ export class SnapshotChain {
     }
     return packs;
   }
+}
+
+export function nothingHere(dataset: {
+  readonly id: DatasetId;
+  readonly name: string;
+}): ReplicationError {
+  return new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `nothing of ${dataset.name} is here yet`, {
+    datasetId: dataset.id,
+  });
 }
 
 /** The parent's packs, without those removed, with those added; ERR_MANIFEST_MALFORMED. */

@@ -2,7 +2,6 @@
 // `muleplex verify`: reads a replica again, every byte of it, and compares content and metadata
 // with the recipe; and reads the packs, whose bad parts are repaired from peers while the daemon
 // runs.
-import { ReplicationError } from '../base/errors.ts';
 import { DIFFERENCES_MAX } from '../base/limits.ts';
 import type { SnapshotId } from '../dataset/ids.ts';
 import { decodeEntry } from '../dataset/recipe-decoder.ts';
@@ -25,7 +24,7 @@ import { printablePath } from './printable-path.ts';
 import { readRecipe } from './recipe-reader.ts';
 import { ReplicaFolder } from './replica-folder.ts';
 import type { Difference, VerifyResult } from './site-view.ts';
-import type { PackMap, SnapshotChain } from './snapshot-chain.ts';
+import { nothingHere, type PackMap, type SnapshotChain } from './snapshot-chain.ts';
 import { absolutePath } from './tree-scanner.ts';
 
 interface Components {
@@ -60,9 +59,7 @@ export class Verifier {
     const replica = await this.#replicaOf(dataset);
     const snapshotId = replica?.visible ?? (await chain.head(dataset.id))?.snapshotId;
     if (snapshotId === undefined || (replica === undefined && !registry.isOwn(dataset))) {
-      throw new ReplicationError('ERR_SNAPSHOT_UNKNOWN', `nothing of ${dataset.name} is here yet`, {
-        datasetId: dataset.id,
-      });
+      throw nothingHere(dataset);
     }
     const row = await chain.snapshot(dataset.id, snapshotId);
     const packs = await chain.packs(row);

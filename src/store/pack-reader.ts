@@ -10,8 +10,6 @@ import { PACK_FOOTER_SIZE, decodeFooter, decodeTrailer } from '../dataset/pack-l
 import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { partIndexAt } from '../ed2k/part-arithmetic.ts';
 import { decodeFrames } from '../native/frame.ts';
-import { isAbsent } from './atomic-file.ts';
-import type { DiskFile } from './disk.ts';
 import type { PackStore } from './pack-store.ts';
 
 /**
@@ -65,12 +63,8 @@ async function readTail(
   packId: PackId,
   descriptor: PackDescriptor,
 ): Promise<Buffer> {
-  let file: DiskFile;
-  try {
-    file = await packs.disk.open(packs.path(packId), 'read');
-  } catch (error) {
-    throw isAbsent(error) ? packMissing(packId, error) : error;
-  }
+  const file = await packs.open(packId);
+  if (file === undefined) throw packMissing(packId);
   try {
     const length = descriptor.trailerLength + PACK_FOOTER_SIZE;
     const tail = await file.read(length, descriptor.trailerOffset);

@@ -31,17 +31,22 @@ export class PackStore {
 
   /** Bytes of the pack's file, undefined when it is not here. */
   async size(packId: PackId): Promise<number | undefined> {
-    let file: DiskFile;
-    try {
-      file = await this.#disk.open(this.path(packId), 'read');
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    }
+    const file = await this.open(packId);
+    if (file === undefined) return undefined;
     try {
       return await file.size();
     } finally {
       await file.close();
+    }
+  }
+
+  /** For reading; undefined when the pack is not here. */
+  async open(packId: PackId): Promise<DiskFile | undefined> {
+    try {
+      return await this.#disk.open(this.path(packId), 'read');
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
     }
   }
 
