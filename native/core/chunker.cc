@@ -20,10 +20,10 @@ Chunker::Chunker(const uint8_t tables[kGearTableBytes], uint32_t average)
       maxSize_(average * 4),
       threshold_(static_cast<uint32_t>((uint64_t{1} << 34) / (3 * uint64_t{average}))) {
   MULEPLEX_CHECK(isChunkAverage(average));
-  uint32_t words[kGearTableBytes / 4];
-  for (size_t i = 0; i < std::size(words); ++i) words[i] = u32At(tables + 4 * i);
-  for (size_t byte = 0; byte < 256; ++byte)
-    gear_[byte] = words[byte & 15] ^ words[16 + (byte >> 4)];
+  for (size_t i = 0; i < std::size(gear_.low); ++i) {
+    gear_.low[i] = u32At(tables + 4 * i);
+    gear_.high[i] = u32At(tables + kGearTableBytes / 2 + 4 * i);
+  }
 }
 
 size_t Chunker::nextLength(const uint8_t* data, size_t size, bool isLast) const {
@@ -40,13 +40,37 @@ size_t Chunker::nextLength(const uint8_t* data, size_t size, bool isLast) const 
 
 std::vector<uint32_t> Chunker::cut(const uint8_t* data, size_t size, bool isLast) const {
   std::vector<uint32_t> lengths;
+  const std::vector<uint32_t> hits = hitsIn(data, size);
+  auto hit = hits.begin();
   for (size_t start = 0; start < size;) {
-    const size_t length = nextLength(data + start, size - start, isLast);
-    if (length == 0) break;
-    lengths.push_back(static_cast<uint32_t>(length));
-    start += length;
+    const size_t end = std::min(size, start + maxSize_);
+    hit = std::lower_bound(hit, hits.end(), start + minSize_);
+    size_t next = start + maxSize_;
+    if (hit != hits.end() && *hit <= end) next = *hit;
+    if (next > size) {
+      if (!isLast) break;
+      next = size;
+    }
+    lengths.push_back(static_cast<uint32_t>(next - start));
+    start = next;
   }
   return lengths;
+}
+
+/// Where a chunk that starts early enough may end, in order.
+std::vector<uint32_t> Chunker::hitsIn(const uint8_t* data, size_t size) const {
+  MULEPLEX_CHECK(size <= UINT32_MAX);
+  std::vector<uint32_t> hits;
+  for (size_t from = minSize_ - 1; from < size;) {
+    const size_t to = std::min(size, from + kGearScanMax);
+    const auto before = static_cast<ptrdiff_t>(hits.size());
+    for (const GearMatch& match : gearScan(gear_, data, from, to, threshold_)) {
+      hits.push_back(match.position);
+    }
+    std::sort(hits.begin() + before, hits.end());
+    from = to;
+  }
+  return hits;
 }
 
 }  // namespace muleplex

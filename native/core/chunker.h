@@ -17,10 +17,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "gear_scan.h"
+
 namespace muleplex {
 
 inline constexpr size_t kGearTableBytes = 128;
-inline constexpr size_t kGearWindow = 32;
 inline constexpr uint32_t kChunkAverageMin = 4 * 1024;
 inline constexpr uint32_t kChunkAverageMax = 1024 * 1024;
 
@@ -44,7 +45,9 @@ class Chunker {
   std::vector<uint32_t> cut(const uint8_t* data, size_t size, bool isLast) const;
 
  private:
-  uint32_t gear_[256];
+  std::vector<uint32_t> hitsIn(const uint8_t* data, size_t size) const;
+
+  GearTable gear_;
   uint32_t minSize_;
   uint32_t maxSize_;
   uint32_t threshold_;

@@ -22,13 +22,16 @@ constexpr std::string_view kKeyLabel = "frame";
 constexpr uint8_t kFormat = 1;
 constexpr uint8_t kCipherAes256Gcm = 1;
 constexpr int kProbeLevel = -1;
-/// A delta is tried at the first level, and at the second when it is more than a part of the raw
-/// bytes. When it is more than a larger part, it must be better than no delta.
-constexpr int kDeltaLevel = 3;
-constexpr int kDeltaLevelHigh = 9;
-constexpr size_t kDeltaGainHigh = 20;
-constexpr size_t kDeltaGainLow = 4;
-constexpr int kHashLogMax = 20;
+/// Before a whole group is compressed, levels are compared on so many bytes from its middle.
+constexpr size_t kSampleSize = 64 << 10;
+/// The fast levels: the first beats the second on records and logs, where short matches cost more
+/// than they save. The level that was asked for must save a sixteenth more than the better of them.
+constexpr int kFastLevels[] = {1, 3};
+/// Most deltas all but vanish at the fastest level, when its table has room for the bases.
+constexpr int kDeltaLevel = 1;
+constexpr int kDeltaHashLog = 19;
+/// A delta that is more than this part of the raw bytes must be better than no delta.
+constexpr size_t kDeltaGain = 4;
 /// The least that zstd takes.
 constexpr int kWindowLogMin = 10;
 /// Too few bytes to tell from their counts whether they are random.
@@ -161,7 +164,7 @@ void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
   }
   if (solid.empty()) return;
   const ByteSpan raw = concatenate(solidChunks, memory_->raw);
-  const ByteSpan payload = compress({}, raw, level_, memory_->compressed);
+  const ByteSpan payload = compress({}, raw, levelFor(raw), memory_->compressed);
   if (pays(payload.size(), raw.size())) {
     FrameHeader header;
     header.codec = solid.size() == 1 ? FrameCodec::kZstd : FrameCodec::kZstdGroup;
@@ -177,15 +180,11 @@ bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& ou
                                std::vector<EncodedFrame>& frames) {
   const ByteSpan prefix = concatenate(group.bases, memory_->prefix);
   const ByteSpan raw = concatenate(group.chunks, memory_->raw);
-  ByteSpan delta = compress(prefix, raw, std::min(level_, kDeltaLevel), memory_->compressed);
-  // Most deltas all but vanish. What does not is program code with changed addresses and the like.
-  if (delta.size() > raw.size() / kDeltaGainHigh) {
-    delta = compress(prefix, raw, std::max(level_, kDeltaLevelHigh), memory_->compressed);
-  }
+  const ByteSpan delta = compress(prefix, raw, kDeltaLevel, memory_->compressed);
   if (!pays(delta.size(), raw.size())) return false;
   // A frame without bases can be a base itself, so a poor delta is not worth its bases.
-  if (delta.size() > raw.size() / kDeltaGainLow) {
-    const ByteSpan plain = compress({}, raw, level_, memory_->plain);
+  if (delta.size() > raw.size() / kDeltaGain) {
+    const ByteSpan plain = compress({}, raw, levelFor(raw), memory_->plain);
     if (10 * delta.size() > 9 * plain.size()) return false;
   }
   FrameHeader header;
@@ -222,18 +221,33 @@ ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
   zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_compressionLevel, level));
   // Matches reach from the last byte to the first, of the bases too.
   zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_windowLog, windowLog));
-  if (level >= kDeltaLevelHigh) {
-    // The tables of these levels are made for more bytes than there are.
-    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, kHashLogMax));
-    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_chainLog, kHashLogMax));
-  }
   if (!prefix.empty()) {
+    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, kDeltaHashLog));
     zstdChecked(ZSTD_CCtx_refPrefix(memory_->zstd.get(), prefix.data(), prefix.size()));
   }
   result.resize(std::max(result.size(), ZSTD_compressBound(raw.size())));
   const size_t size = zstdChecked(
       ZSTD_compress2(memory_->zstd.get(), result.data(), result.size(), raw.data(), raw.size()));
   return {result.data(), size};
+}
+
+/// The level at which these bytes are worth their time, by a sample of them.
+int FrameEncoder::levelFor(ByteSpan raw) {
+  if (raw.size() < 2 * kSampleSize) return level_;
+  const ByteSpan sample = raw.subspan((raw.size() - kSampleSize) / 2, kSampleSize);
+  int best = level_;
+  size_t bestSize = SIZE_MAX;
+  for (const int level : kFastLevels) {
+    if (level >= level_) break;
+    const size_t size = compress({}, sample, level, memory_->plain).size();
+    if (size < bestSize) {
+      best = level;
+      bestSize = size;
+    }
+  }
+  if (best == level_) return level_;
+  const size_t size = compress({}, sample, level_, memory_->plain).size();
+  return pays(size, bestSize) ? level_ : best;
 }
 
 /// Bytes that are spread evenly are tried with the fastest level: so noise costs next to nothing.

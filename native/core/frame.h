@@ -100,7 +100,7 @@ struct EncodedFrame {
 /// Encodes chunks under one key epoch, group after group. One thread at a time.
 class FrameEncoder {
  public:
-  /// `level` is a zstd level from 1 to 19.
+  /// `level` is a zstd level from 1 to 19: bytes that it is hardly better for get a faster one.
   FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uint32_t keyEpoch, int level);
 
   /// Appends the frames of a group to `out` and tells of each in `frames`. With bases all chunks
@@ -122,6 +122,7 @@ class FrameEncoder {
               std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames);
   /// The zstd frame of `raw` after `prefix`, which may be empty; in `result`.
   ByteSpan compress(ByteSpan prefix, ByteSpan raw, int level, std::vector<uint8_t>& result);
+  int levelFor(ByteSpan raw);
   bool isCompressible(ByteSpan chunk);
 
   HmacSha256 encMac_;

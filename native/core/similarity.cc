@@ -2,6 +2,9 @@
 #include "similarity.h"
 
 #include <algorithm>
+#include <span>
+
+#include "gear_scan.h"
 
 // The functions of a sample are taken side by side; the results are the same.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -13,8 +16,6 @@
 namespace muleplex {
 namespace {
 
-constexpr size_t kWindow = 32;
-constexpr size_t kLanes = 4;
 constexpr size_t kGrouping = 3;
 constexpr size_t kFeatureCount = kSuperFeatureCount * kGrouping;
 /// One position in 128.
@@ -30,7 +31,7 @@ constexpr uint64_t next(uint64_t& state) {
 }
 
 struct Constants {
-  std::array<uint32_t, 256> gear{};
+  GearTable gear{};
   std::array<uint32_t, kFeatureCount> factor{};
   std::array<uint32_t, kFeatureCount> summand{};
 };
@@ -38,7 +39,8 @@ struct Constants {
 constexpr Constants makeConstants() {
   Constants constants;
   uint64_t state = 1;
-  for (uint32_t& value : constants.gear) value = static_cast<uint32_t>(next(state));
+  for (uint32_t& value : constants.gear.low) value = static_cast<uint32_t>(next(state));
+  for (uint32_t& value : constants.gear.high) value = static_cast<uint32_t>(next(state));
   for (uint32_t& value : constants.factor) value = static_cast<uint32_t>(next(state)) | 1;
   for (uint32_t& value : constants.summand) value = static_cast<uint32_t>(next(state));
   return constants;
@@ -48,51 +50,26 @@ constexpr Constants kConstants = makeConstants();
 
 using Features = std::array<uint32_t, kFeatureCount>;
 
-inline uint32_t roll(uint32_t hash, uint8_t byte) { return (hash << 1) + kConstants.gear[byte]; }
-
-inline __attribute__((always_inline)) void take(uint32_t hash, Features& features) {
-  if (hash >= kSampledBelow) return;
+inline void take(uint32_t hash, Features& features) {
   for (size_t i = 0; i < kFeatureCount; ++i) {
     features[i] = std::max(features[i], hash * kConstants.factor[i] + kConstants.summand[i]);
   }
 }
 
-/// The hash before `data`, of the window that ends there.
-uint32_t hashBefore(const uint8_t* data) {
-  uint32_t hash = 0;
-  for (const uint8_t* byte = data - kWindow; byte < data; ++byte) hash = roll(hash, *byte);
-  return hash;
+/// The largest values over the samples.
+MULEPLEX_ANY_VECTORS void takeAll(std::span<const GearMatch> samples, Features& features) {
+  for (const GearMatch& sample : samples) take(sample.hash, features);
 }
 
 }  // namespace
 
-MULEPLEX_ANY_VECTORS SuperFeatures superFeatures(const uint8_t* data, size_t size) {
+SuperFeatures superFeatures(const uint8_t* data, size_t size) {
   SuperFeatures result{};
-  if (size < kWindow) return result;
   Features features{};
-  // The window makes each hash independent of what is further back, so several stretches of the
-  // chunk are walked side by side: one alone waits for its own last step.
-  const size_t stretch = (size - kWindow) / kLanes;
-  std::array<const uint8_t*, kLanes> at{};
-  std::array<uint32_t, kLanes> hash{};
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    at[lane] = data + kWindow + lane * stretch;
-    hash[lane] = hashBefore(at[lane]);
-  }
-  for (size_t i = 0; i < stretch; ++i) {
-    uint32_t least = UINT32_MAX;
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      hash[lane] = roll(hash[lane], at[lane][i]);
-      least = std::min(least, hash[lane]);
-    }
-    if (least < kSampledBelow) {
-      for (const uint32_t value : hash) take(value, features);
-    }
-  }
-  uint32_t last = hash[kLanes - 1];
-  for (const uint8_t* byte = data + kWindow + kLanes * stretch; byte < data + size; ++byte) {
-    last = roll(last, *byte);
-    take(last, features);
+  for (size_t from = kGearWindow; from < size;) {
+    const size_t to = std::min(size, from + kGearScanMax);
+    takeAll(gearScan(kConstants.gear, data, from, to, kSampledBelow), features);
+    from = to;
   }
   // Without a sample all features are zero still.
   if (features == Features{}) return result;

@@ -2,7 +2,7 @@
 // One site of the lab, driven the way an administrator does: by the command line, in the site's
 // namespaces, with a daemon of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlClient } from '../../src/control/client.ts';
@@ -31,6 +31,8 @@ export interface Outcome {
 const CONTROL_PORT = 7660;
 const ED2K_PORT = 4662;
 const START_LIMIT_MS = 60_000;
+/** Of the log of a daemon that does not start, these last characters are shown. */
+const LOG_SHOWN = 2_000;
 const STOP_LIMIT_MS = 20_000;
 
 export class Site {
@@ -77,7 +79,8 @@ export class Site {
     for (;;) {
       if (isReady(await this.ask('status').catch(() => undefined))) return;
       if (this.#daemon.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`${this.name}: the daemon does not answer, see ${this.folder}/daemon.log`);
+        const lines = await readFile(join(this.folder, 'daemon.log'), 'utf8');
+        throw new Error(`${this.name}: the daemon does not answer:\n${lines.slice(-LOG_SHOWN)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gear_scan.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "check.h"
+#include "cpu_level.h"
+
+namespace muleplex {
+namespace {
+
+constexpr size_t kLanes = 4;
+/// What the kernels of vectors take is a multiple of this.
+constexpr size_t kVectorStep = 256;
+
+class Scan {
+ public:
+  Scan(const GearTable& table, const uint8_t* data, uint32_t below, GearMatch* matches)
+      : data_(data), below_(below), matches_(matches) {
+    for (size_t byte = 0; byte < gear_.size(); ++byte) {
+      gear_[byte] = table[static_cast<uint8_t>(byte)];
+    }
+  }
+
+  size_t run(size_t from, size_t to) {
+    // One stretch alone would wait for its own last step.
+    const size_t stretch = (to - from) / kLanes;
+    std::array<uint32_t, kLanes> hash{};
+    for (size_t lane = 0; lane < kLanes; ++lane) hash[lane] = hashAt(from + lane * stretch);
+    for (size_t i = from; i < from + stretch; ++i) {
+      uint32_t least = UINT32_MAX;
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        hash[lane] = roll(hash[lane], i + lane * stretch);
+        least = std::min(least, hash[lane]);
+      }
+      if (least >= below_) continue;
+      for (size_t lane = 0; lane < kLanes; ++lane) take(hash[lane], i + lane * stretch);
+    }
+    uint32_t last = hash[kLanes - 1];
+    for (size_t i = from + kLanes * stretch; i < to; ++i) {
+      last = roll(last, i);
+      take(last, i);
+    }
+    return count_;
+  }
+
+ private:
+  uint32_t roll(uint32_t hash, size_t at) const { return (hash << 1) + gear_[data_[at]]; }
+
+  uint32_t hashAt(size_t position) const {
+    uint32_t hash = 0;
+    for (size_t i = position - kGearWindow; i < position; ++i) hash = roll(hash, i);
+    return hash;
+  }
+
+  /// `at` is the last byte of the window.
+  void take(uint32_t hash, size_t at) {
+    if (hash < below_) matches_[count_++] = {static_cast<uint32_t>(at + 1), hash};
+  }
+
+  std::array<uint32_t, 256> gear_;
+  const uint8_t* data_;
+  uint32_t below_;
+  GearMatch* matches_;
+  size_t count_ = 0;
+};
+
+}  // namespace
+
+std::span<const GearMatch> gearScan(const GearTable& table, const uint8_t* data, size_t from,
+                                    size_t to, uint32_t below) {
+  MULEPLEX_CHECK(kGearWindow <= from && from <= to && to - from <= kGearScanMax);
+  thread_local std::vector<GearMatch> matches(kGearScanMax);
+  size_t count = 0;
+#if defined(__x86_64__)
+  if (cpuLevel() == CpuLevel::kAvx512) {
+    const size_t end = to - (to - from) % kVectorStep;
+    count = gearScanAvx512(table, data, from, end, below, matches.data());
+    from = end;
+  }
+#endif
+  count += Scan(table, data, below, matches.data() + count).run(from, to);
+  return std::span(matches).first(count);
+}
+
+}  // namespace muleplex

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Finds the positions where a windowed gear hash (chunker.h) is small. No hash needs more than the
+// 32 bytes before it, so stretches of the bytes are hashed side by side.
+#ifndef MULEPLEX_CORE_GEAR_SCAN_H_
+#define MULEPLEX_CORE_GEAR_SCAN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace muleplex {
+
+inline constexpr size_t kGearWindow = 32;
+/// Bytes that one scan takes at most, each of which may be a match.
+inline constexpr size_t kGearScanMax = 32 * 1024;
+
+/// G[b] = low[b & 15] ^ high[b >> 4].
+struct GearTable {
+  uint32_t low[16];
+  uint32_t high[16];
+
+  uint32_t operator[](uint8_t byte) const { return low[byte & 15] ^ high[byte >> 4]; }
+};
+
+struct GearMatch {
+  uint32_t position;
+  uint32_t hash;
+};
+
+/// Each p in (from, to] with h(p) < below, in any order; they lie in memory of the calling thread,
+/// until its next scan. `from` is at least kGearWindow, `to - from` at most kGearScanMax. Uses the
+/// kernels that cpuLevel() allows.
+std::span<const GearMatch> gearScan(const GearTable& table, const uint8_t* data, size_t from,
+                                    size_t to, uint32_t below);
+
+#if defined(__x86_64__)
+/// Writes the same to `matches` and returns their count, for `to - from` a multiple of 256. Only
+/// where the processor has AVX-512 F, BW, VL and DQ.
+size_t gearScanAvx512(const GearTable& table, const uint8_t* data, size_t from, size_t to,
+                      uint32_t below, GearMatch* matches);
+#endif
+
+}  // namespace muleplex
+
+#endif  // MULEPLEX_CORE_GEAR_SCAN_H_
