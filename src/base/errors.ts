@@ -20,6 +20,9 @@ export type ErrorClass = keyof typeof CLASSES;
 /** Code => class. Codes are ERR_<NOUN>_<STATE>. */
 export const ERROR_CODES = {
   ERR_ADDON_MISSING: 'daemon',
+  ERR_ANNOUNCEMENT_FORK: 'refused',
+  ERR_ANNOUNCEMENT_GAP: 'missing',
+  ERR_ANNOUNCEMENT_STALE: 'refused',
   ERR_ARGUMENT_INVALID: 'usage',
   ERR_BENCODE_MALFORMED: 'malformed',
   ERR_CATALOGUE_LOCKED: 'usage',
