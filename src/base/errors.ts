@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   ERR_FRAME_CORRUPT: 'corrupt',
   ERR_HOME_EXISTS: 'usage',
   ERR_HOME_INVALID: 'usage',
+  ERR_HOOK_FAILED: 'usage',
   ERR_INDEX_CORRUPT: 'corrupt',
   ERR_KEY_MISSING: 'missing',
   ERR_LIMIT_EXCEEDED: 'limit',
