@@ -6,6 +6,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { announcedPacks } from './announced-session.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
@@ -18,6 +19,7 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly exchange: PackExchange;
+  readonly features: FeatureStore;
   readonly holds: PackHolds;
   readonly logger: Logger;
 }
@@ -52,7 +54,7 @@ export class PackRetirement {
   }
 
   async #run(dataset: Dataset): Promise<number> {
-    const { catalogue, exchange, holds, logger } = this.#components;
+    const { catalogue, exchange, features, holds, logger } = this.#components;
     // Read first: whoever needs a pack says so in the catalogue before it has a row there.
     const rows = await catalogue.packs.entries();
     const needed = await this.#needed(dataset);
@@ -61,6 +63,7 @@ export class PackRetirement {
       const packId = key as PackId;
       if (value.datasetId !== dataset.id || needed.has(packId) || holds.has(packId)) continue;
       await exchange.remove(packId, value);
+      await features.remove(packId);
       count += 1;
     }
     if (count > 0) logger.info('packs removed', { dataset: dataset.name, packs: count });

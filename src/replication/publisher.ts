@@ -229,11 +229,13 @@ export class Publisher {
   ): Promise<number> {
     const { clock, logger, packs } = this.#components;
     const { packId } = pack;
+    const index = this.#components.features;
     try {
-      await this.#components.features.put(packId, features.ofPack(pack));
+      await index.put(packId, features.ofPack(pack));
       await session.add(pack);
     } catch (error) {
       await packs.remove(packId);
+      await index.remove(packId);
       throw error;
     }
     const sinceStartMs = Math.round(clock.monotonicMs() - startMs);

@@ -17,6 +17,11 @@ const FILE_SIZE = 50_000_000;
 /** Protocol, and blocks that two sources sent. */
 const OVERHEAD = 1.03;
 
+/** Files beside packs, which are what they were before. */
+async function indexFiles({ home }: Site): Promise<string[]> {
+  return (await readdir(join(home, 'index'))).sort();
+}
+
 /** Packs that no manifest names and that are whole here. */
 async function wholePacks(site: Site): Promise<string[]> {
   const { transfers } = (await site.ask('transfers')) as Transfers;
@@ -78,6 +83,7 @@ it('followers fetch packs while the publish goes on', async (t) => {
 
   await t.test('a cancelled publish leaves nothing anywhere', async () => {
     const before = await Promise.all(lab.sites.map(packFiles));
+    const index = await indexFiles(writer);
     await makeBulk(bulk, SIZE, FILE_SIZE);
     const cancel = new AbortController();
     const running = writer.run(publish, cancel.signal);
@@ -86,6 +92,7 @@ it('followers fetch packs while the publish goes on', async (t) => {
     assert.equal((await running).exitCode, 130);
     await leftAsBefore(before);
     await prunes(before);
+    assert.deepEqual(await indexFiles(writer), index);
   });
 
   await t.test('a writer that is killed drops its session when it is back', async () => {

@@ -59,6 +59,7 @@ test('a cancelled publish leaves nothing at the writer and at a follower', async
   held.release();
   await assert.rejects(held.done, { name: 'AbortError' });
   assert.deepEqual(await packFiles(writer), []);
+  assert.deepEqual(await readdir(writer.home.indexFolder), []);
   assert.deepEqual(await writer.secrets.list(), []);
   assert.equal(writer.core.shared.size, 0);
   await until('the follower has dropped it', async () => (await packFiles(reader)).length === 0);
