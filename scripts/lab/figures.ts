@@ -12,6 +12,7 @@ export interface Published {
   readonly manifestBytes: number;
   readonly packs: number;
   readonly ingestMs: number;
+  readonly firstPackMs?: number;
 }
 
 /** One element of `muleplex snapshots --json`. */
@@ -39,6 +40,7 @@ export interface Transfers {
     readonly dataset: string;
     readonly snapshotId: string;
     readonly packId: string;
+    readonly state: string;
     readonly size: number;
     readonly bytesDone: number;
     readonly rate: number;

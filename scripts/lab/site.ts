@@ -108,10 +108,11 @@ export class Site {
     return client.call('GET', `/v1/${what}`);
   }
 
-  /** Runs a muleplex command in the site. */
-  async run(args: readonly string[]): Promise<Outcome> {
+  /** Runs a muleplex command in the site; the signal interrupts it as Ctrl-C does. */
+  async run(args: readonly string[], interrupt?: AbortSignal): Promise<Outcome> {
     const [program, ...rest] = this.#argv(args);
     const child = spawn(program ?? '', rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

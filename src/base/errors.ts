@@ -20,6 +20,9 @@ export type ErrorClass = keyof typeof CLASSES;
 /** Code => class. Codes are ERR_<NOUN>_<STATE>. */
 export const ERROR_CODES = {
   ERR_ADDON_MISSING: 'daemon',
+  ERR_ANNOUNCEMENT_FORK: 'refused',
+  ERR_ANNOUNCEMENT_GAP: 'missing',
+  ERR_ANNOUNCEMENT_STALE: 'refused',
   ERR_ARGUMENT_INVALID: 'usage',
   ERR_BENCODE_MALFORMED: 'malformed',
   ERR_CATALOGUE_LOCKED: 'usage',
@@ -44,6 +47,7 @@ export const ERROR_CODES = {
   ERR_FRAME_CORRUPT: 'corrupt',
   ERR_HOME_EXISTS: 'usage',
   ERR_HOME_INVALID: 'usage',
+  ERR_HOOK_FAILED: 'usage',
   ERR_INDEX_CORRUPT: 'corrupt',
   ERR_KEY_MISSING: 'missing',
   ERR_LIMIT_EXCEEDED: 'limit',

@@ -257,6 +257,13 @@ export const OUTBOX_ITEMS_PER_PEER_MAX = 65_536;
 /** Offers whose body is awaited; a peer that never sends bodies cannot use up memory. */
 export const OFFERS_PENDING_MAX = 64;
 
+/** Bytes of packs that one session may announce: a first publish of a large data set. */
+export const ANNOUNCED_SIZE_MAX = 1_024 * GiB;
+/** A session of which nothing is heard: a writer that reads a slow disk is silent for less. */
+export const ANNOUNCED_GRACE_MS = 6 * 3_600_000;
+/** Sessions are looked at this often: a few rows. */
+export const ANNOUNCED_CHECK_INTERVAL_MS = 60_000;
+
 /** Bytes of files read by one call: large enough to hide its cost, small enough to hold several. */
 export const READ_BATCH_SIZE = 4 * MiB;
 /** Files above this are read alone, piece by piece. */

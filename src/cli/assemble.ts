@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The composition root: everything is made here, in order, once. Nobody else constructs a service.
-import { readFile } from 'node:fs/promises';
+// The composition root: everything is made here, in order, once; the way to the core in
+// assemble-core.ts. Nobody else constructs a service.
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { ReplicationError, hasCode, storageError } from '../base/errors.ts';
+import { ReplicationError, hasCode } from '../base/errors.ts';
 import { HOME_LOCK_RETRY_MS, HOME_LOCK_WAIT_MS } from '../base/limits.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { ControlClient } from '../control/client.ts';
@@ -11,11 +11,6 @@ import { formatConfig, parseConfig, type Config, type ConfigValues } from '../co
 import { controlRoutes } from '../control/routes.ts';
 import { ControlServer, type Route } from '../control/server.ts';
 import { ControlCore } from '../core/control-core.ts';
-import { coreBuildPath } from '../core/core-build.ts';
-import { EmbeddedTransport } from '../core/embedded.ts';
-import { ExternalTransport } from '../core/external.ts';
-import { ManagedTransport } from '../core/managed.ts';
-import type { CoreTransport } from '../core/transport.ts';
 import type { KeyLookup } from '../dataset/envelope.ts';
 import { Identity, type SiteAddress } from '../peers/identity.ts';
 import { Outbox } from '../peers/outbox.ts';
@@ -23,9 +18,12 @@ import { PeerBook } from '../peers/peer-book.ts';
 import { PushClient } from '../peers/push-client.ts';
 import { PushServer } from '../peers/push-server.ts';
 import { ManifestAcceptance } from '../replication/acceptance.ts';
+import { AnnouncementAcceptance } from '../replication/announcement-acceptance.ts';
+import { AnnouncementPush } from '../replication/announcement-push.ts';
 import { DatasetLocks } from '../replication/dataset-locks.ts';
 import { DatasetRegistry } from '../replication/dataset-registry.ts';
 import { Distribution } from '../replication/distribution.ts';
+import { EarlyFetch } from '../replication/early-fetch.ts';
 import { FollowService } from '../replication/follow-service.ts';
 import { sweepHome } from '../replication/home-sweep.ts';
 import { keyRing } from '../replication/key-ring.ts';
@@ -34,6 +32,7 @@ import { LinkService } from '../replication/link-service.ts';
 import { Maintenance } from '../replication/maintenance.ts';
 import { StoredManifests } from '../replication/manifest-source.ts';
 import { MergeRebuild } from '../replication/merge-rebuild.ts';
+import { PackAnnouncer } from '../replication/pack-announcer.ts';
 import { PackExchange } from '../replication/pack-exchange.ts';
 import { PackHolds } from '../replication/pack-holds.ts';
 import { PackLibrary } from '../replication/pack-library.ts';
@@ -61,9 +60,11 @@ import { ManifestStore } from '../store/manifest-store.ts';
 import { PackStore } from '../store/pack-store.ts';
 import { PrivateFolder } from '../store/private-folder.ts';
 import { SecretsStore } from '../store/secrets-store.ts';
+import { transportOf } from './assemble-core.ts';
 
 /** A config is a few KB; more is no config. */
 const CONFIG_SIZE_MAX = 1_048_576;
+const GiB = 1024 ** 3;
 
 /** Makes a home with keys and config. ERR_HOME_EXISTS, ERR_CONFIG_INVALID. */
 export async function createSite(homePath: string, values: ConfigValues): Promise<SiteView> {
@@ -251,38 +252,38 @@ async function startServices(
   const merges = new MergeRebuild({ ...site, library, exchange }, { packsFolder });
   const replication = { ...site, library, exchange, merges, retirement, outbox, clock };
   const follows = new FollowService(replication, { packsFolder });
+  const parts = { exchange, retirement, client, clock };
+  const { announced, announcer, push } = announcingOf(site, parts);
   const acceptance = new ManifestAcceptance({
     ...site,
     clock,
-    onHead: (dataset) => follows.onHead(dataset),
+    onHead: (dataset) => void announced.settle(dataset).then(() => follows.onHead(dataset)),
   });
   const server = new PushServer(
-    { identity, peers, sink: acceptance, logger },
+    { identity, peers, sink: acceptance, announcements: announced, logger },
     { host: config.control.listen, port: config.control.port },
   );
   server.onContact((siteId) => client.kick(siteId));
   const distribution = new Distribution({ ...site, outbox });
 
+  await announcer.recover();
+  await announced.recover();
   await retirement.runAll();
-  stops.push(() => follows.stop());
-  await follows.start();
-  stops.push(() => server.stop());
-  await server.start();
-  stops.push(() => client.stop());
-  client.start();
-  stops.push(() => outbox.stop());
-  await outbox.start();
-  stops.push(() => distribution.stop());
-  await distribution.start();
+  for (const service of [follows, announced, server, client, push, outbox, distribution]) {
+    stops.push(() => service.stop());
+    await service.start();
+  }
 
-  const writing = writersOf(site, { exchange, library, retirement, distribution, clock });
+  const made = { announcer, exchange, library, retirement, distribution, clock };
+  const writing = writersOf(site, made);
   const waiter = new Waiter({ ...site, clock });
   const publish = new PublishService({ ...replication, ...writing, distribution, waiter });
   const isConnected = (siteId: Parameters<typeof client.state>[0]): boolean =>
     client.state(siteId) === 'connected';
+  const running = { core, follows, exchange, announced, startedMs, isConnected };
   const queries = new SiteQueries({
     ...site,
-    live: { core, follows, exchange, startedMs, isConnected, coreRestarts: () => coreRestarts },
+    live: { ...running, coreRestarts: () => coreRestarts },
   });
   const routes = controlRoutes({
     queries,
@@ -299,10 +300,38 @@ async function startServices(
   await control.start();
 }
 
+/** What announces packs of this site, and takes announcements of others. */
+function announcingOf(
+  site: Site,
+  made: {
+    readonly exchange: PackExchange;
+    readonly retirement: PackRetirement;
+    readonly client: PushClient;
+    readonly clock: Clock;
+  },
+): {
+  readonly announced: AnnouncementAcceptance;
+  readonly announcer: PackAnnouncer;
+  readonly push: AnnouncementPush;
+} {
+  const { config, home } = site;
+  const parts = { ...site, ...made };
+  const { packsFolder } = home;
+  const early = new EarlyFetch(parts, { packsFolder });
+  const sizeMax = config.follow.announcedLimit * GiB;
+  const push = new AnnouncementPush(parts);
+  return {
+    announced: new AnnouncementAcceptance({ ...parts, early }, { sizeMax }),
+    announcer: new PackAnnouncer({ ...parts, push }),
+    push,
+  };
+}
+
 /** What makes manifests of this site. */
 function writersOf(
   site: Site,
   made: {
+    readonly announcer: PackAnnouncer;
     readonly exchange: PackExchange;
     readonly library: PackLibrary;
     readonly retirement: PackRetirement;
@@ -327,50 +356,6 @@ function writersOf(
     maintenance: new Maintenance(writing, { packsFolder }),
     retention,
   };
-}
-
-async function transportOf({ config, home, logger: log }: Site): Promise<CoreTransport> {
-  const { mode, socket, ecPort, ecPasswordFile, uploadLimit, downloadLimit } = config.core;
-  const clock = systemClock;
-  const { address, port } = config.ed2k;
-  const limits = { upload: uploadLimit, download: downloadLimit };
-  const folder = {
-    ...{ path: home.coreFolder, address, port, limits },
-    storeRoot: home.packsFolder,
-  };
-  const logPath = join(home.logFolder, 'core.log');
-  const password = ecPasswordFile === undefined ? undefined : await readPassword(ecPasswordFile);
-  const ec = {
-    ...(ecPort === undefined ? {} : { ecPort }),
-    ...(password === undefined ? {} : { ecPassword: password }),
-  };
-  switch (mode) {
-    case 'embedded': {
-      const library = config.core.library ?? coreBuildPath('libmulecore.so');
-      return new EmbeddedTransport({ clock, log }, { folder, library, logPath, ...ec });
-    }
-    case 'managed': {
-      const program = config.core.program ?? coreBuildPath('amuled');
-      return new ManagedTransport({ clock, log }, { folder, program, logPath, ...ec });
-    }
-    case 'external':
-      // The config's checks ask for it.
-      return new ExternalTransport({ clock, log }, { socketPath: socket ?? '' });
-  }
-}
-
-async function readPassword(path: string): Promise<string> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    throw storageError(path, error);
-  }
-  const [password = ''] = content.split('\n');
-  if (password !== '') return password;
-  throw new ReplicationError('ERR_CONFIG_INVALID', `${path} has no password in its first line`, {
-    path,
-  });
 }
 
 async function readConfig(home: Home): Promise<Config> {

@@ -5,6 +5,7 @@ import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { parse } from 'smol-toml';
 import { ReplicationError, messageOf } from '../base/errors.ts';
+import { ANNOUNCED_SIZE_MAX } from '../base/limits.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { CoreMode } from '../core/core.ts';
 import { isSiteName } from '../dataset/ids.ts';
@@ -35,6 +36,10 @@ export interface Config {
     readonly compressionLevel: number;
     readonly threads: number;
   };
+  readonly follow: {
+    /** GiB. */
+    readonly announcedLimit: number;
+  };
   readonly log: { readonly level: LogLevel };
 }
 
@@ -57,6 +62,8 @@ const CHUNK_AVERAGE_MIN = 65_536;
 const CHUNK_AVERAGE_MAX = 262_144;
 /** Each thread holds a batch; more of them only help where cores are idle. */
 const THREADS_MAX = 64;
+/** GiB: what a first publish of a large data set may announce; no more, for it is no quota then. */
+const ANNOUNCED_LIMIT = ANNOUNCED_SIZE_MAX / 1024 ** 3;
 /** KiB/s: more than any line has, and aMule's preferences hold it (int). */
 const LIMIT_MAX = 2_000_000_000;
 
@@ -224,6 +231,15 @@ const KEYS: readonly Key[] = [
     check: integer(1, THREADS_MAX),
   },
   {
+    table: 'follow',
+    key: 'announced_limit',
+    fallback: ANNOUNCED_LIMIT,
+    explain:
+      'GiB of packs that a publish under way may have fetched here before its manifest comes, for ' +
+      'each writer and data set; 0 for none.',
+    check: integer(0, ANNOUNCED_LIMIT),
+  },
+  {
     table: 'log',
     key: 'level',
     fallback: 'info',
@@ -322,6 +338,7 @@ function assemble(values: ConfigValues): Config {
       compressionLevel: number('ingest.compression_level'),
       threads: number('ingest.threads'),
     },
+    follow: { announcedLimit: number('follow.announced_limit') },
     log: { level: text('log.level') as LogLevel },
   };
 }

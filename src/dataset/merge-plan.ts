@@ -6,7 +6,8 @@ import type { PackId } from './ids.ts';
 
 export interface PackUse {
   readonly packId: PackId;
-  readonly size: number;
+  /** Of all frames: what a pack needs around them it would need in a merged pack too. */
+  readonly frameBytes: number;
   /** Of frames that some retained snapshot needs. */
   readonly liveBytes: number;
 }
@@ -26,7 +27,7 @@ export function packsToMerge(packs: readonly PackUse[], rules: MergeRules): Set<
     liveBytes += pack.liveBytes;
   };
   for (const pack of packs) {
-    if (pack.size - pack.liveBytes > rules.maxUnused * pack.size) take(pack);
+    if (pack.frameBytes - pack.liveBytes > rules.maxUnused * pack.frameBytes) take(pack);
   }
   const countLeft = (): number =>
     packs.length - merged.size + Math.ceil(liveBytes / PACK_TARGET_SIZE_MAX);

@@ -8,8 +8,8 @@ import { Listeners } from './listeners.ts';
 import { PeerLink } from './peer-link.ts';
 import type { LinkState, PeerLinkComponents } from './peer-link.ts';
 import type { PeerChange } from './peer-book.ts';
-import { PATHS, encodeOffer } from './routes.ts';
-import type { Offer } from './routes.ts';
+import { PATHS, encodeOffer, encodePackAnnouncement } from './routes.ts';
+import type { AnnouncementAnswer, Offer, PackAnnouncement } from './routes.ts';
 import { LINK_TIMES } from './times.ts';
 import type { LinkTimes } from './times.ts';
 
@@ -76,6 +76,21 @@ export class PushClient {
   async receipt(siteId: SiteId, receipt: Buffer, signal?: AbortSignal): Promise<void> {
     const request: PushRequest = { method: 'POST', path: PATHS.receipts, body: receipt };
     await this.#link(siteId).request(request, signal);
+  }
+
+  /** Tells of a pack, or of the end of a session; durable there when this resolves. */
+  async announce(
+    siteId: SiteId,
+    announcement: PackAnnouncement,
+    signal?: AbortSignal,
+  ): Promise<AnnouncementAnswer> {
+    const body = encodePackAnnouncement(announcement);
+    const request: PushRequest = { method: 'POST', path: PATHS.announcements, body };
+    const reply = await this.#link(siteId).request(request, signal);
+    const { answer } = (reply ?? {}) as { answer?: unknown };
+    if (answer === 'taken' || answer === 'unwanted') return answer;
+    const text = `${siteId} sent a bad answer to an announcement`;
+    throw new ReplicationError('ERR_REQUEST_FAILED', text);
   }
 
   /** Unreachable for a site that is no peer. */

@@ -34,6 +34,25 @@ export interface ManifestSink {
   receipt(peer: SiteId, receipt: Buffer): Promise<void>;
 }
 
+/** A pack on the wire before its manifest. */
+export interface PackAnnouncement {
+  /** Envelope of the data set's genesis. */
+  readonly genesis: Buffer;
+  /** Envelope. */
+  readonly announcement: Buffer;
+}
+
+/** Takes announcements. Each call checks signature and rights itself, and throws with a code. */
+export interface AnnouncementSink {
+  /**
+   * taken: it counts, or did before; durable when it resolves. unwanted: nobody here follows the
+   * data set, or there is nothing to end.
+   */
+  announce(peer: SiteId, announcement: PackAnnouncement): Promise<AnnouncementAnswer>;
+}
+
+export type AnnouncementAnswer = 'taken' | 'unwanted';
+
 /** JSON of a reply. */
 export type Reply = Readonly<Record<string, string | number>>;
 
@@ -50,6 +69,7 @@ export interface RouteComponents {
   readonly identity: Identity;
   readonly peers: PeerBook;
   readonly sink: ManifestSink;
+  readonly announcements: AnnouncementSink;
 }
 
 export interface Request {
@@ -78,12 +98,17 @@ export const PATHS = {
   offers: '/v1/offers',
   bodies: '/v1/bodies/',
   receipts: '/v1/receipts',
+  announcements: '/v1/announcements',
   siteRecords: '/v1/site-records',
 } as const;
 
 /** An offer has at most what its three parts have, and the keys around them. */
 const OFFER_SIZE_MAX =
   envelopeSizeMax('manifestHeader') + envelopeSizeMax('genesis') + SEALED_SECRETS_SIZE_MAX + 256;
+
+/** The same of an announcement, which has two. */
+const ANNOUNCEMENT_BODY_SIZE_MAX =
+  envelopeSizeMax('announcement') + envelopeSizeMax('genesis') + 256;
 
 export const ROUTES: readonly Route[] = [
   { method: 'GET', path: PATHS.ping, limit: upTo(0), handle: answerPing },
@@ -94,6 +119,12 @@ export const ROUTES: readonly Route[] = [
     path: PATHS.receipts,
     limit: upTo(envelopeSizeMax('receipt')),
     handle: takeReceipt,
+  },
+  {
+    method: 'POST',
+    path: PATHS.announcements,
+    limit: upTo(ANNOUNCEMENT_BODY_SIZE_MAX),
+    handle: takeAnnouncement,
   },
   {
     method: 'POST',
@@ -142,6 +173,13 @@ async function takeReceipt({ sink }: RouteComponents, { peer, body }: Request): 
   return {};
 }
 
+async function takeAnnouncement(
+  { announcements }: RouteComponents,
+  { peer, body }: Request,
+): Promise<Reply> {
+  return { answer: await announcements.announce(peer.siteId, decodePackAnnouncement(body)) };
+}
+
 async function takeSiteRecord({ peers }: RouteComponents, { peer, body }: Request): Promise<Reply> {
   const { siteId } = decodeSiteRecord(body);
   if (siteId !== peer.siteId) {
@@ -171,6 +209,28 @@ export function decodeOffer(body: Buffer): Offer {
   const secrets = fields.has('s') ? fields.bytes('s', 1, SEALED_SECRETS_SIZE_MAX) : null;
   fields.finish();
   return { header, genesis, secrets };
+}
+
+const ANNOUNCEMENT_FORMAT = { code: 'ERR_REQUEST_MALFORMED', name: 'announcement' } as const;
+
+/** bencode { a: announcement envelope, g: genesis envelope } */
+export function encodePackAnnouncement({ announcement, genesis }: PackAnnouncement): Buffer {
+  return encodeBencode(
+    new Map([
+      ['a', announcement],
+      ['g', genesis],
+    ]),
+  );
+}
+
+/** ERR_REQUEST_MALFORMED; the envelopes inside are not looked at. */
+export function decodePackAnnouncement(body: Buffer): PackAnnouncement {
+  const sizeMax = ANNOUNCEMENT_BODY_SIZE_MAX;
+  const fields = decodeFields(body, { sizeMax }, ANNOUNCEMENT_FORMAT);
+  const announcement = fields.bytes('a', 1, envelopeSizeMax('announcement'));
+  const genesis = fields.bytes('g', 1, envelopeSizeMax('genesis'));
+  fields.finish();
+  return { genesis, announcement };
 }
 
 function snapshotIdOf(argument: string): SnapshotId {

@@ -301,7 +301,7 @@ function contradicts(row: SnapshotRow, { header, snapshotId }: DecodedHeader): b
   return isSamePlace || row.parent === header.parent;
 }
 
-function noRight(site: SiteId, right: string, dataset: Dataset): ReplicationError {
+export function noRight(site: SiteId, right: string, dataset: Dataset): ReplicationError {
   return new ReplicationError(
     'ERR_RIGHT_MISSING',
     `site ${site} has no right to ${right} data set ${dataset.name}`,

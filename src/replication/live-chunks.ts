@@ -68,16 +68,18 @@ export class LiveChunks {
   use(packs: PackMap): PackUse[] {
     const marked = this.#copy();
     while (this.#markBases(marked, () => false));
-    return [...packs].map(([packId, { size }]) => {
+    return [...packs.keys()].map((packId) => {
+      let frameBytes = 0;
       let liveBytes = 0;
       for (const { chunks, length } of this.#set.frames(packId)) {
         const isLive = chunks.some(({ id }) => {
           const number = numberOf(this.#set, id);
           return marked.has(number) && this.#set.packIdAt(number) === packId;
         });
+        frameBytes += length;
         if (isLive) liveBytes += length;
       }
-      return { packId, size, liveBytes };
+      return { packId, frameBytes, liveBytes };
     });
   }
 

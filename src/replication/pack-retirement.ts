@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Removes packs from this site, under one rule: a pack may go only if neither the newest manifest
-// of its data set, nor what is visible or staged here, nor a pin, nor anybody at work names it.
+// of its data set, nor what is visible, staged or announced here, nor a pin, nor anybody at work
+// names it.
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
+import { announcedPacks } from './announced-session.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackHolds } from './pack-holds.ts';
@@ -16,6 +19,7 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly exchange: PackExchange;
+  readonly features: FeatureStore;
   readonly holds: PackHolds;
   readonly logger: Logger;
 }
@@ -50,27 +54,28 @@ export class PackRetirement {
   }
 
   async #run(dataset: Dataset): Promise<number> {
-    const { catalogue, exchange, holds, logger } = this.#components;
+    const { catalogue, exchange, features, holds, logger } = this.#components;
+    // Read first: whoever needs a pack says so in the catalogue before it has a row there.
+    const rows = await catalogue.packs.entries();
     const needed = await this.#needed(dataset);
-    if (needed === undefined) return 0;
     let count = 0;
-    for (const { key, value } of await catalogue.packs.entries()) {
+    for (const { key, value } of rows) {
       const packId = key as PackId;
       if (value.datasetId !== dataset.id || needed.has(packId) || holds.has(packId)) continue;
       await exchange.remove(packId, value);
+      await features.remove(packId);
       count += 1;
     }
     if (count > 0) logger.info('packs removed', { dataset: dataset.name, packs: count });
     return count;
   }
 
-  /** Undefined as long as no manifest says what is needed. */
-  async #needed(dataset: Dataset): Promise<Set<PackId> | undefined> {
+  async #needed(dataset: Dataset): Promise<Set<PackId>> {
     const { catalogue, chain } = this.#components;
+    // Before the manifests: one that counts has taken its packs over from here.
+    const needed = new Set<PackId>(await announcedPacks(catalogue, dataset.id));
     const head = await chain.head(dataset.id);
-    if (head === undefined) return undefined;
-    const needed = new Set<PackId>();
-    for (const row of await this.#snapshots(dataset, head.snapshotId)) {
+    for (const row of head === undefined ? [] : await this.#snapshots(dataset, head.snapshotId)) {
       for (const packId of (await chain.packs(row)).keys()) needed.add(packId);
     }
     for (const { value } of await catalogue.pins.entries(`${dataset.id}/`)) {

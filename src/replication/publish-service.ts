@@ -124,7 +124,7 @@ export class PublishService {
 }
 
 function resultOf(published: Published): Omit<PublishResult, 'waitMs' | 'receipts' | 'missing'> {
-  const { dataset, row, ingest, uniqueBytes, packs, ingestMs } = published;
+  const { dataset, row, ingest, uniqueBytes, packs, ingestMs, firstPackMs } = published;
   return {
     dataset: dataset.name,
     datasetId: dataset.id,
@@ -139,6 +139,7 @@ function resultOf(published: Published): Omit<PublishResult, 'waitMs' | 'receipt
     newPackBytes: row.newPackBytes,
     manifestBytes: row.bodySize,
     ingestMs,
+    ...(firstPackMs === undefined ? {} : { firstPackMs }),
     skipped: ingest.skipped,
   };
 }

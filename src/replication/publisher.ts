@@ -18,7 +18,7 @@ import type { DatasetLocks } from './dataset-locks.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
 import { NewFeatures, loadSimilarity } from './feature-index.ts';
 import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
-import type { PackExchange } from './pack-exchange.ts';
+import type { PackAnnouncer, PublishSession } from './pack-announcer.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { Forgotten, PackSweep } from './pack-sweep.ts';
 import { RecipeCursor } from './recipe-cursor.ts';
@@ -36,7 +36,7 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
-  readonly exchange: PackExchange;
+  readonly announcer: PackAnnouncer;
   readonly sweep: PackSweep;
   readonly commit: SnapshotCommit;
   readonly locks: DatasetLocks;
@@ -66,22 +66,34 @@ export interface Published {
   readonly uniqueBytes: number;
   readonly packs: readonly SealedPack[];
   readonly ingestMs: number;
+  /** From the start to the first pack that peers could fetch; undefined without new packs. */
+  readonly firstPackMs: number | undefined;
 }
 
 interface IngestFrom {
   readonly tree: SourceTree;
   readonly scanStartMs: number;
+  /** Monotonic, of the publish. */
+  readonly startMs: number;
   readonly parent: Parent | undefined;
   /** The packs of the parent. */
   readonly known: PackSet;
+  readonly session: PublishSession;
 }
 
 /** The packs of a publish under way, and the space that is held for them. */
 interface PackWriting extends FrameSink {
   readonly reservation: Reservation;
   readonly session: PackSession;
-  /** Those that are finished. */
+  /** Those that are finished, shared and announced. */
   readonly sealed: SealedPack[];
+  firstPackMs: number | undefined;
+}
+
+interface PacksInit {
+  readonly level: number;
+  /** Milliseconds since the start of the publish. */
+  readonly onPack: (pack: SealedPack) => Promise<number>;
 }
 
 interface Ingested {
@@ -89,6 +101,7 @@ interface Ingested {
   readonly uniqueBytes: number;
   readonly packs: readonly SealedPack[];
   readonly stamps: StampWriter;
+  readonly firstPackMs: number | undefined;
 }
 
 export class Publisher {
@@ -120,29 +133,33 @@ export class Publisher {
   }
 
   async #publish(dataset: Dataset, options: PublishOptions): Promise<Published> {
-    const { clock, exchange, library, logger } = this.#components;
+    const { announcer, clock, library, logger } = this.#components;
     const startMs = clock.monotonicMs();
     const scanStartMs = clock.now();
     options.onProgress({ stage: 'scan' });
     const tree = await scanTree(options.folder, options.signal);
     const parent = await this.#parentOf(dataset);
     const packs = parent?.packs ?? new Map();
+    const place = { epoch: parent?.row.epoch ?? 0, parent: parent?.row.snapshotId ?? null };
+    const session = await announcer.open(dataset, place);
     const ingested = await library.reading(dataset, packs, options.signal, (set) =>
-      this.#ingest(dataset, { tree, scanStartMs, parent, known: set }, options),
+      this.#ingest(dataset, { tree, scanStartMs, startMs, parent, known: set, session }, options),
     );
-    const row = await this.#commit(dataset, parent, ingested, options.signal);
+    const row = await this.#commit(dataset, { parent, session }, ingested, options.signal);
+    session.close();
     library.addSealed(dataset, ingested.packs);
-    await exchange.share(ingested.packs);
     const ingestMs = Math.round(clock.monotonicMs() - startMs);
+    const { result, uniqueBytes, firstPackMs } = ingested;
     logger.info('snapshot published', {
       dataset: dataset.name,
       snapshotId: row.snapshotId,
       packs: ingested.packs.length,
-      bytesRead: ingested.result.bytesRead,
+      bytesRead: result.bytesRead,
+      firstPackMs,
       ingestMs,
     });
-    const { uniqueBytes } = ingested;
-    return { dataset, row, ingest: ingested.result, uniqueBytes, packs: ingested.packs, ingestMs };
+    const times = { ingestMs, firstPackMs };
+    return { dataset, row, ingest: result, uniqueBytes, packs: ingested.packs, ...times };
   }
 
   async #parentOf(dataset: Dataset): Promise<Parent | undefined> {
@@ -152,8 +169,8 @@ export class Publisher {
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
-    const { packs, registry, stamps } = this.#components;
-    const { known, parent, tree, scanStartMs } = from;
+    const { registry, stamps } = this.#components;
+    const { known, parent, session, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
     const { signal, onProgress } = options;
@@ -168,7 +185,10 @@ export class Publisher {
         : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
     const added = new ChunkSet();
     const features = new NewFeatures(added);
-    const writing = await this.#startPacks(plan, keys, { level: genesis.zstdLevel, features });
+    const writing = await this.#startPacks(plan, keys, {
+      level: genesis.zstdLevel,
+      onPack: (pack) => this.#share(pack, from, features),
+    });
     const { threads } = this.#init;
     const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const sink = new ChunkSink(
@@ -184,12 +204,16 @@ export class Publisher {
       const result = await ingest.run(plan, recipe);
       await sink.finish();
       await writing.session.finish();
-      const { sealed } = writing;
-      return { result, uniqueBytes: sink.uniqueBytes, packs: sealed, stamps: newStamps };
+      signal.throwIfAborted();
+      const { sealed, firstPackMs } = writing;
+      const packs = { packs: sealed, firstPackMs };
+      return { result, uniqueBytes: sink.uniqueBytes, ...packs, stamps: newStamps };
     } catch (error) {
       await sink.finish().catch(() => undefined);
       await writing.session.abort();
-      for (const { packId } of writing.sealed) await packs.remove(packId);
+      // A full disk needs the room.
+      await writing.reservation.release();
+      await session.abandon();
       throw error;
     } finally {
       await recipe?.close();
@@ -197,45 +221,66 @@ export class Publisher {
     }
   }
 
+  /** The pack can be fetched when this resolves; the number of milliseconds since the start. */
+  async #share(
+    pack: SealedPack,
+    { session, startMs }: IngestFrom,
+    features: NewFeatures,
+  ): Promise<number> {
+    const { clock, logger, packs } = this.#components;
+    const { packId } = pack;
+    const index = this.#components.features;
+    try {
+      await index.put(packId, features.ofPack(pack));
+      await session.add(pack);
+    } catch (error) {
+      await packs.remove(packId);
+      await index.remove(packId);
+      throw error;
+    }
+    const sinceStartMs = Math.round(clock.monotonicMs() - startMs);
+    logger.info('pack shared', { packId, size: pack.descriptor.size, sinceStartMs });
+    return sinceStartMs;
+  }
+
   /** Takes the space that the packs may need at most, and gives it back as they are written. */
-  async #startPacks(
-    plan: ReadPlan,
-    keys: DatasetKeys,
-    { level, features }: { readonly level: number; readonly features: NewFeatures },
-  ): Promise<PackWriting> {
+  async #startPacks(plan: ReadPlan, keys: DatasetKeys, init: PacksInit): Promise<PackWriting> {
     const bytes = Math.ceil(plan.bytes * PACK_GROWTH) + PACK_OVERHEAD;
     const reservation = await Reservation.take(this.#init.packsFolder, bytes);
-    const sealed: SealedPack[] = [];
     const { keyEpoch } = keys;
     const session = new PackSession(this.#components.packs, {
-      keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level },
-      onPack: (pack) => {
-        sealed.push(pack);
-        return this.#components.features.put(pack.packId, features.ofPack(pack));
+      keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: init.level },
+      onPack: async (pack) => {
+        const sinceStartMs = await init.onPack(pack);
+        writing.sealed.push(pack);
+        writing.firstPackMs ??= sinceStartMs;
       },
     });
-    return {
+    const writing: PackWriting = {
       reservation,
       session,
-      sealed,
+      sealed: [],
+      firstPackMs: undefined,
       append: async (frames, entries) => {
         await reservation.shrink(frames.length);
         await session.append(frames, entries);
       },
     };
+    return writing;
   }
 
   /** Forgets what the rules keep no more, then signs. */
   async #commit(
     dataset: Dataset,
-    parent: Parent | undefined,
+    { parent, session }: Pick<IngestFrom, 'parent' | 'session'>,
     ingested: Ingested,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
     const { commit, stamps } = this.#components;
     const { recipe, fileCount, contentBytes, allocatedBytes } = ingested.result;
-    const forgotten = await this.#forget(dataset, parent, ingested, signal);
-    // When this fails, the packs stay until the next start: who knows whether the manifest counts.
+    const forgotten = await this.#forget(dataset, { parent, session }, ingested, signal);
+    // When this fails, the packs stay until the next publish or start: who knows whether the
+    // manifest counts.
     return commit.commit(dataset, {
       kind: 'snapshot',
       parent,
@@ -245,21 +290,22 @@ export class Publisher {
         packsAdded: ingested.packs.map(({ descriptor }) => descriptor),
       },
       onSigned: (snapshotId) => stamps.save(dataset.id, snapshotId, ingested.stamps),
+      ops: session.closeOps(),
     });
   }
 
   async #forget(
     dataset: Dataset,
-    parent: Parent | undefined,
+    { parent, session }: Pick<IngestFrom, 'parent' | 'session'>,
     { packs: added, result }: Ingested,
     signal: AbortSignal,
   ): Promise<Forgotten> {
-    const { clock, packs, sweep } = this.#components;
+    const { clock, sweep } = this.#components;
     const next = { recipe: result.recipe, packs: added, createdMs: clock.now() };
     try {
       return await sweep.forget(dataset, parent, next, signal);
     } catch (error) {
-      for (const { packId } of added) await packs.remove(packId);
+      await session.abandon();
       throw error;
     }
   }

@@ -145,7 +145,7 @@ export class Replicator {
       const stop = exchange.onChange(() => {
         const here = this.#bytesHere(wanted);
         onStage('fetching', bytes === 0 ? 100 : Math.floor((here * 100) / bytes));
-        void holdAtMost(space, bytes - here - RESERVATION_SLACK);
+        void space.holdAtMost(bytes - here - RESERVATION_SLACK);
       });
       onStage('fetching', 0);
       await exchange.obtain(wanted, signal).finally(stop);
@@ -192,7 +192,7 @@ export class Replicator {
         base,
         signal,
         onBytes: async (bytes) => {
-          await holdAtMost(space, space.bytes - bytes);
+          await space.holdAtMost(space.bytes - bytes);
           written += bytes;
           const percent = body.contentBytes === 0 ? 100 : (written * 100) / body.contentBytes;
           onStage('recomposing', Math.min(100, Math.floor(percent)));
@@ -295,10 +295,4 @@ export class Replicator {
       ...change,
     });
   }
-}
-
-/** Gives back what is held above so many bytes. */
-async function holdAtMost(reservation: Reservation, bytes: number): Promise<void> {
-  const excess = reservation.bytes - Math.max(0, bytes);
-  if (excess > 0) await reservation.shrink(excess).catch(() => undefined);
 }

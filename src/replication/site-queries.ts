@@ -9,6 +9,7 @@ import type { Identity } from '../peers/identity.ts';
 import type { Peer, PeerBook } from '../peers/peer-book.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { SnapshotRow } from '../store/rows.ts';
+import type { AnnouncementAcceptance } from './announcement-acceptance.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import { followView, type FollowService } from './follow-service.ts';
 import type { PackExchange } from './pack-exchange.ts';
@@ -35,6 +36,7 @@ export interface LiveSite {
   readonly core: Core;
   readonly follows: FollowService;
   readonly exchange: PackExchange;
+  readonly announced: Pick<AnnouncementAcceptance, 'packs'>;
   readonly startedMs: number;
   readonly isConnected: (siteId: SiteId) => boolean;
   /** Starts of the core after its first. */
@@ -109,13 +111,17 @@ export class SiteQueries {
   }
 
   async transfers(): Promise<TransfersView> {
-    const { live, peers } = this.#components;
+    const { chain, live, peers } = this.#components;
     if (live === undefined) return { transfers: [], clients: [] };
-    const transfers = await Promise.all(
-      live.follows
-        .followers()
-        .flatMap(({ wanted }) => wanted.map((pack) => this.#transferView(live, pack))),
-    );
+    const wanted = live.follows.followers().flatMap((follower) => follower.wanted);
+    const announced = await live.announced.packs();
+    const transfers = await Promise.all([
+      ...wanted.map(async (pack) => {
+        const head = await chain.head(pack.dataset.id);
+        return this.#transferView(live, pack, head?.snapshotId ?? '');
+      }),
+      ...announced.map((pack) => this.#transferView(live, pack, '')),
+    ]);
     const clients = await live.core.clients().catch(() => []);
     return {
       transfers,
@@ -254,8 +260,8 @@ export class SiteQueries {
     }));
   }
 
-  async #transferView(live: LiveSite, pack: WantedPack): Promise<TransferView> {
-    const { catalogue, chain } = this.#components;
+  async #transferView(live: LiveSite, pack: WantedPack, snapshotId: string): Promise<TransferView> {
+    const { catalogue } = this.#components;
     const { descriptor, dataset, packId } = pack;
     const fileHash = descriptor.fileHash.toString('hex');
     const parts = partCount(descriptor.size);
@@ -264,10 +270,9 @@ export class SiteQueries {
     const isHere = row?.state === 'complete';
     const known = isHere ? PartBitmap.full(parts) : bitmapOf(descriptor, row);
     const verified = fetch?.verified ?? known ?? PartBitmap.empty(parts);
-    const head = await chain.head(dataset.id);
     return {
       dataset: dataset.name,
-      snapshotId: head?.snapshotId ?? '',
+      snapshotId,
       packId,
       fileHash,
       state: isHere ? 'complete' : stateOfFetch(fetch),

@@ -151,6 +151,7 @@ export interface SourceView {
 
 export interface TransferView {
   readonly dataset: string;
+  /** Empty while the pack is announced and no manifest names it. */
   readonly snapshotId: string;
   readonly packId: string;
   readonly fileHash: string;
@@ -177,7 +178,7 @@ export interface ClientView {
 }
 
 export interface TransfersView {
-  /** Packs that the newest snapshots needed, complete ones too. */
+  /** Packs that the newest snapshots needed or that are announced, complete ones too. */
   readonly transfers: readonly TransferView[];
   readonly clients: readonly ClientView[];
 }
@@ -223,6 +224,8 @@ export interface PublishResult {
   readonly newPackBytes: number;
   readonly manifestBytes: number;
   readonly ingestMs: number;
+  /** From the start to the first pack that peers could fetch; absent without new packs. */
+  readonly firstPackMs?: number;
   readonly waitMs: number;
   readonly skipped: readonly SkippedPath[];
   readonly receipts: readonly ReceiptView[];

@@ -16,7 +16,7 @@ import {
 } from '../dataset/manifest-header.ts';
 import { encodeBody, packSetRoot, type ManifestBody } from '../dataset/manifest.ts';
 import type { Identity } from '../peers/identity.ts';
-import type { Catalogue } from '../store/catalogue.ts';
+import type { Catalogue, CatalogueOp } from '../store/catalogue.ts';
 import type { ManifestStore } from '../store/manifest-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { snapshotRowOf } from './acceptance.ts';
@@ -46,6 +46,8 @@ export interface NewManifest {
   readonly body: Omit<ManifestBody, 'packSetRoot' | 'keyEpochs'>;
   /** Called when the id is known, before the snapshot counts. */
   readonly onSigned?: (snapshotId: SnapshotId) => Promise<void>;
+  /** Changes that count with the snapshot. */
+  readonly ops?: readonly CatalogueOp[];
 }
 
 export class SnapshotCommit {
@@ -88,7 +90,7 @@ export class SnapshotCommit {
       ...snapshotRowOf(dataset, { header, snapshotId }, body),
       ...this.#visible(packs),
     };
-    await this.#commitRows(dataset, row, body);
+    await this.#commitRows(dataset, row, body, manifest.ops ?? []);
     return row;
   }
 
@@ -99,7 +101,12 @@ export class SnapshotCommit {
     return { packBytes, state: 'visible', acceptedMs: now, visibleMs: now };
   }
 
-  async #commitRows(dataset: Dataset, row: SnapshotRow, body: ManifestBody): Promise<void> {
+  async #commitRows(
+    dataset: Dataset,
+    row: SnapshotRow,
+    body: ManifestBody,
+    ops: readonly CatalogueOp[],
+  ): Promise<void> {
     const { catalogue, registry } = this.#components;
     const { snapshotId, epoch, sequence } = row;
     await catalogue.write([
@@ -110,6 +117,7 @@ export class SnapshotCommit {
       }),
       catalogue.snapshots.putOp(snapshotKey(dataset.id, snapshotId), row),
       catalogue.heads.putOp(dataset.id, { snapshotId, epoch, sequence }),
+      ...ops,
     ]);
     registry.remember(dataset);
   }

@@ -6,6 +6,7 @@ import { ClassicLevel } from 'classic-level';
 import { ReplicationError, errnoOf, messageOf } from '../base/errors.ts';
 import type { Field } from './row.ts';
 import {
+  announcementRow,
   datasetRow,
   followRow,
   forkRow,
@@ -16,9 +17,11 @@ import {
   pinRow,
   receiptRow,
   retentionRow,
+  sessionRow,
   snapshotRow,
 } from './rows.ts';
 import type {
+  AnnouncementRow,
   DatasetRow,
   FollowRow,
   ForkRow,
@@ -29,6 +32,7 @@ import type {
   PinRow,
   ReceiptRow,
   RetentionRow,
+  SessionRow,
   SnapshotRow,
 } from './rows.ts';
 
@@ -154,6 +158,8 @@ export class Catalogue {
   readonly outbox: Table<OutboxRow>;
   readonly retention: Table<RetentionRow>;
   readonly pins: Table<PinRow>;
+  readonly sessions: Table<SessionRow>;
+  readonly announcements: Table<AnnouncementRow>;
 
   private constructor(level: Level) {
     this.#level = level;
@@ -168,6 +174,8 @@ export class Catalogue {
     this.outbox = new Table(level, 'outbox', outboxRow);
     this.retention = new Table(level, 'retention', retentionRow);
     this.pins = new Table(level, 'pin', pinRow);
+    this.sessions = new Table(level, 'session', sessionRow);
+    this.announcements = new Table(level, 'announcement', announcementRow);
   }
 
   /**

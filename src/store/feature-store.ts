@@ -62,6 +62,11 @@ export class FeatureStore {
     );
   }
 
+  /** Removes a pack's file; absent is fine. */
+  remove(packId: PackId): Promise<void> {
+    return this.#disk.remove(this.#path(packId));
+  }
+
   /** Removes the files of packs that are not in the set, and what interrupted writes left. */
   async sweep(packIds: ReadonlySet<string>): Promise<void> {
     for (const name of await this.#disk.list(this.#folder)) {

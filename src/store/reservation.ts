@@ -71,6 +71,12 @@ export class Reservation {
     return this.#inTurn(() => this.#handle.truncate(size));
   }
 
+  /** Gives back what is held above so many bytes; a failure only leaves more held. */
+  async holdAtMost(bytes: number): Promise<void> {
+    const excess = this.#bytes - Math.max(0, bytes);
+    if (excess > 0) await this.shrink(excess).catch(() => undefined);
+  }
+
   /** Gives the rest back. Can be called again. */
   release(): Promise<void> {
     if (this.#isReleased) return this.#queue;

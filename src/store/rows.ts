@@ -113,6 +113,33 @@ export const outboxRow = record({
 });
 export type OutboxRow = ValueOf<typeof outboxRow>;
 
+/**
+ * Key: data set id. The newest session of its writer: packs that were announced before a manifest
+ * names them. At the writer it is the journal of a publish.
+ */
+export const sessionRow = record({
+  datasetId,
+  name: text,
+  writer: siteId,
+  /** Envelope. */
+  genesis: bytes,
+  session: bytes,
+  epoch: count,
+  parent: nullable(snapshotId),
+  /** Packs so far, their bytes, and the hash of the newest announcement. */
+  packCount: count,
+  packBytes: count,
+  lastHash: bytes,
+  /** Envelope of the announcement that ended it without a manifest. */
+  end: nullable(bytes),
+  changedMs: count,
+});
+export type SessionRow = ValueOf<typeof sessionRow>;
+
+/** Key: data set id / index in the session. Of the data set's session, while it is open. */
+export const announcementRow = record({ packId, envelope: bytes });
+export type AnnouncementRow = ValueOf<typeof announcementRow>;
+
 /** Key: data set id / snapshot id. A signed header that contradicts the chain, kept as proof. */
 export const forkRow = record({ header: bytes, peer: siteId, foundMs: count });
 export type ForkRow = ValueOf<typeof forkRow>;

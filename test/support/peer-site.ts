@@ -11,7 +11,13 @@ import { Outbox, type ManifestSource, type StoredItem } from '../../src/peers/ou
 import { PeerBook, type PeerRights, type StoredPeer } from '../../src/peers/peer-book.ts';
 import { PushClient } from '../../src/peers/push-client.ts';
 import { PushServer } from '../../src/peers/push-server.ts';
-import type { ManifestSink, Offer } from '../../src/peers/routes.ts';
+import type {
+  AnnouncementAnswer,
+  AnnouncementSink,
+  ManifestSink,
+  Offer,
+  PackAnnouncement,
+} from '../../src/peers/routes.ts';
 import { LINK_TIMES, SERVER_TIMES, type ServerTimes } from '../../src/peers/times.ts';
 import { MemoryKeyFiles, MemoryTable } from './memory-tables.ts';
 
@@ -25,10 +31,11 @@ export const hastyClock: Clock = {
 };
 
 /** Answers as told, and remembers everything. */
-export class RecordingSink implements ManifestSink {
+export class RecordingSink implements ManifestSink, AnnouncementSink {
   readonly offers: { peer: SiteId; offer: Offer }[] = [];
   readonly bodies: { peer: SiteId; snapshotId: SnapshotId; body: Buffer }[] = [];
   readonly receipts: { peer: SiteId; receipt: Buffer }[] = [];
+  readonly announcements: { peer: SiteId; announcement: PackAnnouncement }[] = [];
   answer: 'have' | 'want' = 'want';
   wantedSize: number | undefined;
   failure: Error | undefined;
@@ -47,6 +54,12 @@ export class RecordingSink implements ManifestSink {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     this.bodies.push({ peer, snapshotId, body });
     return Promise.resolve();
+  }
+
+  announce(peer: SiteId, announcement: PackAnnouncement): Promise<AnnouncementAnswer> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.announcements.push({ peer, announcement });
+    return Promise.resolve('taken');
   }
 
   receipt(peer: SiteId, receipt: Buffer): Promise<void> {
@@ -156,7 +169,7 @@ export class PeerSite {
   #newServer(): PushServer {
     const { identity, peers, sink, logger } = this;
     return new PushServer(
-      { identity, peers, sink, logger },
+      { identity, peers, sink, announcements: sink, logger },
       {
         host: '127.0.0.1',
         port: this.listenPort,

@@ -6,23 +6,28 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/logger.ts';
+import { ANNOUNCED_SIZE_MAX } from '../../src/base/limits.ts';
 import type { KeyLookup } from '../../src/dataset/envelope.ts';
 import { Identity } from '../../src/peers/identity.ts';
 import { Outbox } from '../../src/peers/outbox.ts';
 import { PeerBook, type PeerRights } from '../../src/peers/peer-book.ts';
 import { IndexRebuilder } from '../../src/replication/index-rebuilder.ts';
 import { ManifestAcceptance } from '../../src/replication/acceptance.ts';
+import { AnnouncementAcceptance } from '../../src/replication/announcement-acceptance.ts';
+import { AnnouncementPush } from '../../src/replication/announcement-push.ts';
 import { DatasetLocks } from '../../src/replication/dataset-locks.ts';
 import {
   DatasetRegistry,
   type Dataset,
   type DatasetParameters,
 } from '../../src/replication/dataset-registry.ts';
+import { EarlyFetch } from '../../src/replication/early-fetch.ts';
 import { FollowService } from '../../src/replication/follow-service.ts';
 import { keyRing } from '../../src/replication/key-ring.ts';
 import { Maintenance } from '../../src/replication/maintenance.ts';
 import { StoredManifests } from '../../src/replication/manifest-source.ts';
 import { MergeRebuild } from '../../src/replication/merge-rebuild.ts';
+import { PackAnnouncer } from '../../src/replication/pack-announcer.ts';
 import { PackExchange } from '../../src/replication/pack-exchange.ts';
 import { PackHolds } from '../../src/replication/pack-holds.ts';
 import { PackLibrary } from '../../src/replication/pack-library.ts';
@@ -57,7 +62,13 @@ export interface ReplicationSiteInit {
   readonly clock?: Clock;
   /** Other than usual, of new data sets. */
   readonly parameters?: Partial<DatasetParameters>;
+  /** Bytes that a session of another site may announce here. */
+  readonly announcedSizeMax?: number;
+  /** Takes what is announced; nobody by default. */
+  readonly announceTo?: AnnounceClient;
 }
+
+export type AnnounceClient = ConstructorParameters<typeof AnnouncementPush>[0]['client'];
 
 export interface ReplicationSite {
   readonly home: Home;
@@ -80,6 +91,8 @@ export interface ReplicationSite {
   readonly follows: FollowService;
   readonly acceptance: ManifestAcceptance;
   readonly publisher: Publisher;
+  readonly announced: AnnouncementAcceptance;
+  readonly announcer: PackAnnouncer;
   readonly verifier: Verifier;
   readonly index: IndexRebuilder;
   readonly cover: SnapshotCover;
@@ -133,10 +146,17 @@ export async function replicationSite(
   const outbox = new Outbox({ store: catalogue.outbox, client, source, logger, clock });
   const following = { ...site, exchange, library, outbox, merges, retirement };
   const follows = new FollowService(following, { packsFolder });
+  const early = new EarlyFetch({ exchange, logger }, { packsFolder });
+  const announced = new AnnouncementAcceptance(
+    { ...site, early, retirement },
+    { sizeMax: init.announcedSizeMax ?? ANNOUNCED_SIZE_MAX },
+  );
   const acceptance = new ManifestAcceptance({
     ...site,
-    onHead: (dataset) => follows.onHead(dataset),
+    onHead: (dataset) => void announced.settle(dataset).then(() => follows.onHead(dataset)),
   });
+  const push = new AnnouncementPush({ ...site, client: init.announceTo ?? client });
+  const announcer = new PackAnnouncer({ ...site, exchange, retirement, push });
   const stamps = new StampStore({ folder: home.datasetsFolder });
   const retention = new RetentionService({ ...site, library, retirement });
   const sweep = new PackSweep({ ...site, library, retention });
@@ -144,6 +164,7 @@ export async function replicationSite(
   const locks = new DatasetLocks();
   const writing = {
     ...site,
+    announcer,
     exchange,
     library,
     stamps,
@@ -166,7 +187,10 @@ export async function replicationSite(
   const verifier = new Verifier({ ...site, exchange, library });
   const index = new IndexRebuilder({ ...site, library });
   await exchange.start();
+  push.start();
   t.after(async () => {
+    await push.stop();
+    await announced.stop();
     await follows.stop();
     await exchange.stop();
     await catalogue.close();
@@ -178,6 +202,7 @@ export async function replicationSite(
   };
   return {
     ...{ ...site, exchange, source, outbox, follows, acceptance, publisher },
+    ...{ announced, announcer },
     ...{ verifier, index, retention, retirement, maintenance, restorer },
     newFolder,
     publish: (path, dataset = 'files') =>
@@ -218,12 +243,13 @@ export async function handOver(
 }
 
 /** Everybody is out of reach: what is queued stays. */
-function offlineClient(): ConstructorParameters<typeof Outbox>[0]['client'] {
+function offlineClient(): ConstructorParameters<typeof Outbox>[0]['client'] & AnnounceClient {
   const unreachable = (): Promise<never> => Promise.reject(new Error('no network here'));
   return {
     offer: unreachable,
     putBody: unreachable,
     receipt: unreachable,
+    announce: unreachable,
     state: () => 'unreachable',
     onState: () => () => undefined,
   };

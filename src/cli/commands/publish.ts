@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `muleplex publish`: makes a snapshot of a folder, pushes it, and waits for signed receipts.
 import { resolve } from 'node:path';
-import { ReplicationError } from '../../base/errors.ts';
+import { ReplicationError, messageOf } from '../../base/errors.ts';
 import type { PublishProgress, PublishResult } from '../../replication/site-view.ts';
-import { EXIT_DONE, EXIT_SKIPPED, type Command } from '../command.ts';
+import { EXIT_DONE, EXIT_SKIPPED, type Command, type Context } from '../command.ts';
 import { formatBytes, formatDuration, formatRate, parseDuration, short } from '../quantities.ts';
+import { SourceSnapshot } from '../source-snapshot.ts';
 
 interface PublishOptions {
   readonly dir: string;
@@ -12,6 +13,8 @@ interface PublishOptions {
   readonly wait: string;
   readonly timeout: string | undefined;
   readonly checksum: boolean;
+  readonly 'snapshot-cmd': string | undefined;
+  readonly 'snapshot-cleanup-cmd': string | undefined;
 }
 
 /** all, none or a number of sites. */
@@ -47,24 +50,42 @@ export const publish: Command<PublishOptions> = {
         type: 'boolean',
         default: false,
         describe: 'read files too whose size, times and inode did not change',
+      })
+      .option('snapshot-cmd', {
+        type: 'string',
+        describe: 'makes a snapshot of the folder and prints the folder to read instead',
+      })
+      .option('snapshot-cleanup-cmd', {
+        type: 'string',
+        implies: 'snapshot-cmd',
+        describe: 'removes it when it has been read, or the publish has failed',
       }),
-  run: async (argv, { call, output }) => {
+  run: async (argv, context) => {
+    const { output, signal } = context;
     const timeoutMs = parseTimeout(argv.timeout);
-    const result = (await call('POST', '/v1/publish', {
-      body: {
-        folder: resolve(argv.dir),
-        dataset: argv.dataset,
-        wait: parseWait(argv.wait),
-        checksum: argv.checksum,
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      },
-      onProgress: (event) => {
-        const progress = event as PublishProgress;
-        output.progress(progress.stage, describe(progress));
-      },
-    })) as PublishResult;
+    const folder = resolve(argv.dir);
+    const snapshot = new SourceSnapshot({
+      command: argv['snapshot-cmd'],
+      cleanupCommand: argv['snapshot-cleanup-cmd'],
+      folder,
+      dataset: argv.dataset,
+    });
+    const body = {
+      dataset: argv.dataset,
+      wait: parseWait(argv.wait),
+      checksum: argv.checksum,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+    let result: PublishResult;
+    try {
+      result = await publishFrom(await snapshot.make(signal), body, snapshot, context);
+    } catch (error) {
+      await snapshot.remove().catch((failure: unknown) => output.note(messageOf(failure)));
+      throw error;
+    }
     output.result(result, () => summary(result));
     for (const { path, reason } of result.skipped) output.note(`skipped ${reason}: ${path}`);
+    await snapshot.remove();
     if (result.missing.length > 0) {
       const names = result.missing.join(', ');
       const text = `no "visible" signature in time of ${names}`;
@@ -73,6 +94,25 @@ export const publish: Command<PublishOptions> = {
     return result.skipped.length > 0 ? EXIT_SKIPPED : EXIT_DONE;
   },
 };
+
+async function publishFrom(
+  folder: string,
+  body: object,
+  snapshot: SourceSnapshot,
+  { call, output }: Context,
+): Promise<PublishResult> {
+  const result = await call('POST', '/v1/publish', {
+    body: { ...body, folder },
+    onProgress: (event) => {
+      const progress = event as PublishProgress;
+      // Everything has been read: nobody needs the snapshot while sites are waited for. A failure
+      // is thrown by the next call.
+      if (progress.stage === 'push') snapshot.remove().catch(() => undefined);
+      output.progress(progress.stage, describe(progress));
+    },
+  });
+  return result as PublishResult;
+}
 
 function describe(progress: PublishProgress): string {
   switch (progress.stage) {

@@ -30,6 +30,7 @@ test('a new file explains every key and is read back with its values', () => {
     ['ingest.chunk_average', 65_536],
     ['ingest.compression_level', 9],
     ['ingest.threads', 3],
+    ['follow.announced_limit', 20],
     ['log.level', 'debug'],
   ]);
   const source = formatConfig(values);
@@ -49,6 +50,7 @@ test('a new file explains every key and is read back with its values', () => {
       isOpen: false,
     },
     ingest: { chunkAverage: 65_536, compressionLevel: 9, threads: 3 },
+    follow: { announcedLimit: 20 },
     log: { level: 'debug' },
   });
   const lines = source.split('\n');

@@ -48,10 +48,10 @@ test('a pin keeps its snapshot and does not count for a rule', () => {
 
 function use(
   packId: string,
-  size: number,
+  frameBytes: number,
   liveBytes: number,
 ): Parameters<typeof packsToMerge>[0][0] {
-  return { packId: packId as PackId, size, liveBytes };
+  return { packId: packId as PackId, frameBytes, liveBytes };
 }
 
 test('packs of which more than the share is unneeded are merged', () => {

@@ -17,7 +17,7 @@ const OFFER: Offer = {
   secrets: fixedBytes('secrets', 500),
 };
 
-test('offer, body and receipt arrive as they were sent', async (context) => {
+test('offer, body, receipt and announcement arrive as they were sent', async (context) => {
   const [a, b] = await connectedPair(context);
   assert.equal(await a.client.offer(b.siteId, OFFER), 'want');
   b.sink.answer = 'have';
@@ -32,6 +32,9 @@ test('offer, body and receipt arrive as they were sent', async (context) => {
   assert.deepEqual(b.sink.bodies, [{ peer: a.siteId, snapshotId: SNAPSHOT_ID, body }]);
   await a.client.receipt(b.siteId, Buffer.from('receipt'));
   assert.deepEqual(b.sink.receipts, [{ peer: a.siteId, receipt: Buffer.from('receipt') }]);
+  const announcement = { genesis: Buffer.from('genesis'), announcement: Buffer.alloc(9_000, 1) };
+  assert.equal(await a.client.announce(b.siteId, announcement), 'taken');
+  assert.deepEqual(b.sink.announcements, [{ peer: a.siteId, announcement }]);
 });
 
 test('a refusal comes back with its code; another failure tells nothing', async (context) => {

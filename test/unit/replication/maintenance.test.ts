@@ -238,3 +238,11 @@ test('a flipped byte anywhere in a pack is found and named', async (t) => {
   }
   assert.deepEqual(await verify(at.writer), []);
 });
+
+test('a small pack that is all needed is left alone', async (t) => {
+  const at = await pair(t);
+  await writeVersion(at.source, 1, []);
+  await replicate(at);
+  const done = await prune(at.writer);
+  assert.deepEqual([done.packsBefore, done.packsAfter, done.packsMerged], [1, 1, 0]);
+});
