@@ -11,6 +11,9 @@ enum class CpuLevel { kBaseline, kAvx2, kAvx512 };
 /// benchmarks). Baseline excludes the SHA instructions too.
 CpuLevel cpuLevel();
 
+/// Whether kernels may use VAES and VPCLMULQDQ too; not below kAvx512.
+bool hasVectorAes();
+
 }  // namespace muleplex
 
 #endif  // MULEPLEX_CORE_CPU_LEVEL_H_

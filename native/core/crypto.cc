@@ -8,7 +8,9 @@
 
 #include <algorithm>
 
+#include "aes_gcm_vaes.h"
 #include "check.h"
+#include "cpu_level.h"
 #include "openssl_check.h"
 
 namespace muleplex {
@@ -156,7 +158,20 @@ const uint8_t* notNull(const uint8_t* data) { return data != nullptr ? data : kZ
 
 }  // namespace
 
-GcmStream::GcmStream(const SecretKey& key, Direction direction) : context_(EVP_CIPHER_CTX_new()) {
+void VaesGcmKeyDeleter::operator()(VaesGcmKey* key) const {
+  OPENSSL_cleanse(key, sizeof *key);
+  delete key;
+}
+
+GcmStream::GcmStream(const SecretKey& key, Direction direction) {
+#if defined(__x86_64__)
+  if (hasVectorAes()) {
+    vaes_.reset(new VaesGcmKey);
+    prepareVaesGcm(key.data(), vaes_.get());
+    return;
+  }
+#endif
+  context_.reset(EVP_CIPHER_CTX_new());
   require(context_ != nullptr, "EVP_CIPHER_CTX_new");
   require(EVP_CipherInit_ex2(context_.get(), gcmAlgorithm(), key.data(), nullptr,
                              direction == Direction::kSeal ? 1 : 0, nullptr) == 1,
@@ -166,6 +181,12 @@ GcmStream::GcmStream(const SecretKey& key, Direction direction) : context_(EVP_C
 void GcmStream::seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* plain,
                      size_t size, uint8_t* out) {
   MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
+#if defined(__x86_64__)
+  if (vaes_ != nullptr) {
+    vaesGcmSeal(*vaes_, nonceOf(nonce).data(), aad, aadSize, plain, size, out, out + size);
+    return;
+  }
+#endif
   EVP_CIPHER_CTX* context = context_.get();
   int written = 0;
   require(
@@ -181,9 +202,16 @@ void GcmStream::seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const u
 bool GcmStream::open(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* sealed,
                      size_t size, uint8_t* plain) {
   MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
-  EVP_CIPHER_CTX* context = context_.get();
   uint8_t tag[kGcmTagSize];
   std::copy_n(sealed + size, kGcmTagSize, tag);
+#if defined(__x86_64__)
+  if (vaes_ != nullptr) {
+    uint8_t right[kGcmTagSize];
+    vaesGcmOpen(*vaes_, nonceOf(nonce).data(), aad, aadSize, sealed, size, plain, right);
+    return equalSecret(right, tag, kGcmTagSize);
+  }
+#endif
+  EVP_CIPHER_CTX* context = context_.get();
   // Without a payload there may be no buffer for one either.
   uint8_t none = 0;
   uint8_t* const out = plain != nullptr ? plain : &none;

@@ -22,6 +22,8 @@ inline constexpr size_t kGcmTagSize = 16;
 using Sha1Digest = std::array<uint8_t, kSha1Size>;
 using HmacDigest = std::array<uint8_t, kHmacSize>;
 
+struct VaesGcmKey;
+
 /// 32 secret bytes, wiped when they go.
 class SecretKey {
  public:
@@ -39,6 +41,10 @@ struct OpenSslDeleter {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+
+struct VaesGcmKeyDeleter {
+  void operator()(VaesGcmKey* key) const;
 };
 
 /// Streaming SHA-1; after finish() as new.
@@ -102,6 +108,8 @@ class GcmStream {
                           const uint8_t* sealed, size_t size, uint8_t* plain);
 
  private:
+  /// Where the processor has the instructions, else the other.
+  std::unique_ptr<VaesGcmKey, VaesGcmKeyDeleter> vaes_;
   std::unique_ptr<EVP_CIPHER_CTX, OpenSslDeleter> context_;
 };
 
