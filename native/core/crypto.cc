@@ -156,7 +156,9 @@ const uint8_t* notNull(const uint8_t* data) { return data != nullptr ? data : kZ
 
 }  // namespace
 
-GcmStream::GcmStream(const SecretKey& key, Direction direction) : context_(EVP_CIPHER_CTX_new()) {
+GcmStream::GcmStream(const SecretKey& key, Direction direction) : wide_(WideGcm::make(key.data())) {
+  if (wide_ != nullptr) return;
+  context_.reset(EVP_CIPHER_CTX_new());
   require(context_ != nullptr, "EVP_CIPHER_CTX_new");
   require(EVP_CipherInit_ex2(context_.get(), gcmAlgorithm(), key.data(), nullptr,
                              direction == Direction::kSeal ? 1 : 0, nullptr) == 1,
@@ -166,6 +168,10 @@ GcmStream::GcmStream(const SecretKey& key, Direction direction) : context_(EVP_C
 void GcmStream::seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* plain,
                      size_t size, uint8_t* out) {
   MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
+  if (wide_ != nullptr) {
+    wide_->seal(nonceOf(nonce).data(), aad, aadSize, plain, size, out, out + size);
+    return;
+  }
   EVP_CIPHER_CTX* context = context_.get();
   int written = 0;
   require(
@@ -181,9 +187,14 @@ void GcmStream::seal(uint64_t nonce, const uint8_t* aad, size_t aadSize, const u
 bool GcmStream::open(uint64_t nonce, const uint8_t* aad, size_t aadSize, const uint8_t* sealed,
                      size_t size, uint8_t* plain) {
   MULEPLEX_CHECK(size <= kCipherSizeMax && aadSize <= kCipherSizeMax);
-  EVP_CIPHER_CTX* context = context_.get();
   uint8_t tag[kGcmTagSize];
   std::copy_n(sealed + size, kGcmTagSize, tag);
+  if (wide_ != nullptr) {
+    uint8_t right[kGcmTagSize];
+    wide_->open(nonceOf(nonce).data(), aad, aadSize, sealed, size, plain, right);
+    return equalSecret(right, tag, kGcmTagSize);
+  }
+  EVP_CIPHER_CTX* context = context_.get();
   // Without a payload there may be no buffer for one either.
   uint8_t none = 0;
   uint8_t* const out = plain != nullptr ? plain : &none;

@@ -12,6 +12,8 @@
 #include <memory>
 #include <string_view>
 
+#include "wide_gcm.h"
+
 namespace muleplex {
 
 inline constexpr size_t kSha1Size = 20;
@@ -102,6 +104,8 @@ class GcmStream {
                           const uint8_t* sealed, size_t size, uint8_t* plain);
 
  private:
+  /// Where the processor has the instructions, else the other.
+  std::unique_ptr<WideGcm> wide_;
   std::unique_ptr<EVP_CIPHER_CTX, OpenSslDeleter> context_;
 };
 

@@ -21,9 +21,16 @@ const LaneKernels& widestKernels() {
   return kBaselineLanes;
 }
 
+const LaneKernels& narrowKernels() {
+#if defined(__x86_64__)
+  if (cpuLevel() == CpuLevel::kAvx512) return kNarrowAvx512Lanes;
+#endif
+  return kBaselineLanes;
+}
+
 /// A step of a narrow vector is sooner done, and loads and transposes less.
 const LaneCompress& fittingKernel(LaneCompress LaneKernels::* hash, size_t count) {
-  const LaneCompress& narrow = kBaselineLanes.*hash;
+  const LaneCompress& narrow = narrowKernels().*hash;
   return count <= narrow.lanes ? narrow : widestKernels().*hash;
 }
 

@@ -23,6 +23,11 @@ size_t getLength(const uint8_t* header) {
   return length;
 }
 
+/// A record without plain bytes would be work for nothing.
+bool isRecordLength(size_t length) {
+  return length > kGcmTagSize && length <= kRecordPlainSizeMax + kGcmTagSize;
+}
+
 /// Rekey of Noise, section 4.2: the first bytes of zeros sealed with the nonce that is never used.
 SecretKey nextKey(const SecretKey& key) {
   constexpr uint8_t kZeros[kKeySize] = {};
@@ -84,29 +89,43 @@ bool RecordDecoder::put(size_t size) {
   filled_ = 0;
   if (!inBody_) {
     const size_t length = getLength(header_);
-    // A record without plain bytes would be work for nothing.
-    if (length <= kGcmTagSize || length > kRecordPlainSizeMax + kGcmTagSize) {
+    if (!isRecordLength(length)) {
       failed_ = true;
       return false;
     }
-    if (bodyCapacity_ < length) {
-      body_.reset(new uint8_t[length]);
-      bodyCapacity_ = length;
-    }
+    makeRoom(length);
     wanted_ = length;
     inBody_ = true;
     return true;
   }
-  const size_t plainSize = wanted_ - kGcmTagSize;
+  const size_t length = wanted_;
   wanted_ = kRecordHeaderSize;
   inBody_ = false;
-  if (!cipher_.open(header_, body_.get(), plainSize, body_.get())) {
-    failed_ = true;
-    return false;
-  }
+  return openBody(header_, body_.get(), length);
+}
+
+size_t RecordDecoder::putWhole(const uint8_t* data, size_t size) {
+  MULEPLEX_CHECK(available() == 0);
+  if (failed_ || inBody_ || filled_ > 0 || size < kRecordHeaderSize) return 0;
+  const size_t length = getLength(data);
+  // put() refuses a bad length.
+  if (!isRecordLength(length) || size - kRecordHeaderSize < length) return 0;
+  makeRoom(length);
+  return openBody(data, data + kRecordHeaderSize, length) ? kRecordHeaderSize + length : 0;
+}
+
+void RecordDecoder::makeRoom(size_t size) {
+  if (bodyCapacity_ >= size) return;
+  body_.reset(new uint8_t[size]);
+  bodyCapacity_ = size;
+}
+
+bool RecordDecoder::openBody(const uint8_t* header, const uint8_t* sealed, size_t length) {
+  const size_t plainSize = length - kGcmTagSize;
+  failed_ = !cipher_.open(header, sealed, plainSize, body_.get());
   plainStart_ = 0;
-  plainEnd_ = plainSize;
-  return true;
+  plainEnd_ = failed_ ? 0 : plainSize;
+  return !failed_;
 }
 
 size_t RecordDecoder::take(uint8_t* out, size_t size) {

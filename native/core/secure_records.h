@@ -73,6 +73,11 @@ class RecordDecoder {
   /// is not the next one of the peer; the decoder then takes no more.
   [[nodiscard]] bool put(size_t size);
 
+  /// Opens the record that `data` begins with from where it is, which saves a copy, if none is
+  /// begun and all of it is there. Returns its bytes; 0 when they are to go the other way, also for
+  /// a record that is not the next one of the peer, after which put() takes no more.
+  size_t putWhole(const uint8_t* data, size_t size);
+
   /// Plain bytes of the last record that were not taken yet.
   size_t available() const { return plainEnd_ - plainStart_; }
 
@@ -89,6 +94,9 @@ class RecordDecoder {
   std::unique_ptr<uint8_t[]> release();
 
  private:
+  void makeRoom(size_t size);
+  bool openBody(const uint8_t* header, const uint8_t* sealed, size_t length);
+
   RecordCipher cipher_;
   uint8_t header_[kRecordHeaderSize];
   std::unique_ptr<uint8_t[]> body_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "test.h"
 
@@ -51,6 +52,51 @@ TEST("records come out as they went in, whatever the cuts") {
     Bytes plain;
     EXPECT(feed(decoder, stream, piece, plain) && plain == all);
   }
+}
+
+TEST("records that are there as a whole are opened where they are, others in pieces") {
+  for (size_t cut = 0; cut < 200; cut += 7) {
+    RecordEncoder encoder(testKey(1));
+    RecordDecoder decoder(testKey(1));
+    Bytes all, stream, plain;
+    for (size_t size : {5, 60, 1, 90, 20}) {
+      const Bytes bytes = testBytes(size, size);
+      all.insert(all.end(), bytes.begin(), bytes.end());
+      const Bytes record = sealed(encoder, bytes);
+      stream.insert(stream.end(), record.begin(), record.end());
+    }
+    const Bytes before = stream;
+    size_t opened = 0;
+    // What is left of the first read goes in pieces, and what comes after it again where it is.
+    for (const auto& [start, end] : {std::pair(size_t{0}, cut), std::pair(cut, stream.size())}) {
+      for (size_t at = start; at < end;) {
+        const size_t whole = decoder.putWhole(stream.data() + at, end - at);
+        size_t taken = whole;
+        if (whole == 0) {
+          taken = std::min(decoder.spaceSize(), end - at);
+          std::memcpy(decoder.space(), stream.data() + at, taken);
+          EXPECT(decoder.put(taken));
+        }
+        opened += whole > 0 ? 1 : 0;
+        at += taken;
+        Bytes out(decoder.available());
+        decoder.take(out.data(), out.size());
+        plain.insert(plain.end(), out.begin(), out.end());
+      }
+    }
+    EXPECT(plain == all && stream == before && opened >= 4);
+  }
+}
+
+TEST("a whole record that is not the next one is refused, and so is all that follows") {
+  RecordEncoder encoder(testKey(1));
+  const Bytes first = sealed(encoder, testBytes(50, 1)), second = sealed(encoder, testBytes(50, 2));
+  RecordDecoder decoder(testKey(1));
+  EXPECT(decoder.putWhole(second.data(), second.size()) == 0 && decoder.available() == 0);
+  EXPECT(decoder.putWhole(first.data(), first.size()) == 0 && !decoder.put(0));
+  RecordDecoder other(testKey(1));
+  EXPECT(other.putWhole(first.data(), first.size() - 1) == 0);
+  EXPECT(other.putWhole(first.data(), first.size()) == first.size() && other.available() == 50);
 }
 
 TEST("the plain bytes of a record can be kept while the next ones come") {

@@ -116,6 +116,10 @@ function bodies({ shared, wanted }: Bench): Buffer[] {
     Buffer.concat([hash, Buffer.from([0, 0]), Buffer.alloc(20)]),
     Buffer.concat([hash, Buffer.from([2, 0]), hash, hash]),
     Buffer.concat([Buffer.from([0x58, 0x4f]), hash, Buffer.from([0x50]), hash]),
+    // A request for leaves, an answer to one, and a packet of the have-stream with blocks.
+    Buffer.concat([hash, numbers(4, [0, 1])]),
+    Buffer.concat([hash, numbers(4, [0]), Buffer.from([6, 1]), Buffer.alloc(140)]),
+    Buffer.concat([numbers(4, [0]), Buffer.from([0, 12]), hash, numbers(4, [0]), numbers(8, [5])]),
     helloBody(userHashOf(friend), friend.port),
   ]);
 }

@@ -4,10 +4,11 @@
 // it.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pairKeyOf, siteIdAt, trustOf } from '../../scripts/lab/trust.ts';
 import type { CoreEvent, EndPoint } from '../../src/core/core.ts';
 import { BLOCK_SIZE, PART_SIZE } from '../../src/ed2k/constants.ts';
@@ -18,7 +19,7 @@ import type { TestCore } from '../support/test-core.ts';
 import { fetchOf, makeTestPack } from '../support/test-pack.ts';
 import type { TestPack } from '../support/test-pack.ts';
 
-const KIND = { want: 1, has: 6, blocks: 12 } as const;
+const KIND = { want: 1, all: 4, has: 6, blocks: 12 } as const;
 const HASH_SIZE = 16;
 const LEAF_SIZE = 20;
 /** KiB/s: a part takes several seconds. */
@@ -143,7 +144,7 @@ describe('blocks that are given on before their part is whole', () => {
   });
 
   it('are told of, can be taken, and come with their leaves', async () => {
-    const pack = await makeTestPack(publisher.folder, 2 * PART_SIZE + 1000, 1);
+    const pack = await makeTestPack(publisher.folder, 2 * PART_SIZE - 1000, 1);
     await publisher.core.share([pack]);
     await follower.core.fetch(fetchOf(pack, follower.folder, [publisher.endPoint]));
     const peer = await wanting(follower, pack.fileHash);
@@ -173,6 +174,32 @@ describe('blocks that are given on before their part is whole', () => {
     const peer = await wanting(follower, pack.fileHash);
     assert.equal((await leavesOf(peer, pack, 0)).length, 4, 'of a complete file they are computed');
     peer.close();
+  });
+
+  it('are not checked by wrong leaves, and who gave them is in the log once', async () => {
+    const pack = await makeTestPack(publisher.folder, PART_SIZE + 1000, 4);
+    const hash = Buffer.from(pack.fileHash, 'hex');
+    await follower.core.fetch(fetchOf(pack, follower.folder, [friend]));
+    const peer = await wanting(follower, pack.fileHash);
+    const all = Buffer.concat([u32(1), Buffer.from([KIND.all]), hash]);
+    peer.send(PROTOCOL.eMule, OPCODE.have, all);
+    await packetOf(peer, PROTOCOL.ed2k, OPCODE.startUpload);
+    peer.send(PROTOCOL.ed2k, OPCODE.acceptUpload, Buffer.alloc(0));
+    // It asks again at once, of whom it has.
+    for (let times = 0; times < 3; times += 1) {
+      const { body } = await packetOf(peer, PROTOCOL.eMule, OPCODE.askLeaves);
+      assert.deepEqual(body.subarray(0, HASH_SIZE), hash);
+      const part = body.subarray(HASH_SIZE, HASH_SIZE + 4);
+      const leaves = Buffer.concat([Buffer.from([53, 1]), Buffer.alloc(54 * LEAF_SIZE)]);
+      peer.send(PROTOCOL.eMule, OPCODE.leaves, Buffer.concat([hash, part, leaves]));
+    }
+    const named = `Site ${siteIdAt(friend).toString('hex')} at ${friend.host}:${friend.port} gave`;
+    const log = join(follower.folder, '..', 'core', 'logfile');
+    // It was written before the core asked again, but may be in a buffer.
+    while (!(await readFile(log, 'utf8')).includes(named)) await delay(50);
+    assert.equal((await readFile(log, 'utf8')).split(named).length, 2);
+    peer.close();
+    await follower.core.cancel(pack.fileHash);
   });
 
   it('are checked: a wrong one is fetched again alone, from another source', async () => {

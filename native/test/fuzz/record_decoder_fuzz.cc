@@ -38,11 +38,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   uint8_t out[100];
   for (size_t start = 0; start < stream.size();) {
     MULEPLEX_CHECK(decoder.spaceSize() <= kRecordPlainSizeMax + kRecordOverhead);
+    const size_t left = stream.size() - start;
+    const size_t whole =
+        (choice & 16) != 0
+            ? decoder.putWhole(stream.data() + start, std::min(left, 4 * (size_t{piece} + 1)))
+            : 0;
+    MULEPLEX_CHECK(whole <= left && (whole > 0) == (decoder.available() > 0));
     const size_t taken =
-        std::min({decoder.spaceSize(), stream.size() - start, size_t{piece} + 1});
-    std::memcpy(decoder.space(), stream.data() + start, taken);
+        whole > 0 ? whole : std::min({decoder.spaceSize(), left, size_t{piece} + 1});
+    if (whole == 0) std::memcpy(decoder.space(), stream.data() + start, taken);
     start += taken;
-    if (!decoder.put(taken)) {
+    if (whole == 0 && !decoder.put(taken)) {
       MULEPLEX_CHECK((choice & 5) != 0);
       break;
     }
