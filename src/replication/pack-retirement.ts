@@ -5,6 +5,8 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import type { PackExchange } from './pack-exchange.ts';
@@ -16,6 +18,8 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly exchange: PackExchange;
+  readonly index: IndexStore;
+  readonly features: FeatureStore;
   readonly holds: PackHolds;
   readonly logger: Logger;
 }
@@ -50,7 +54,7 @@ export class PackRetirement {
   }
 
   async #run(dataset: Dataset): Promise<number> {
-    const { catalogue, exchange, holds, logger } = this.#components;
+    const { catalogue, exchange, features, holds, index, logger } = this.#components;
     const needed = await this.#needed(dataset);
     if (needed === undefined) return 0;
     let count = 0;
@@ -58,6 +62,8 @@ export class PackRetirement {
       const packId = key as PackId;
       if (value.datasetId !== dataset.id || needed.has(packId) || holds.has(packId)) continue;
       await exchange.remove(packId, value);
+      await index.remove(packId);
+      await features.remove(packId);
       count += 1;
     }
     if (count > 0) logger.info('packs removed', { dataset: dataset.name, packs: count });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes snapshots of folders: scan, ingest, packs, manifest; durable, then shared, then pushed.
 import type { Clock } from '../base/clock.ts';
-import { PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
+import { ENTRY_INDEX_SIZE, PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
-import { ChunkSet } from '../store/chunk-set.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import { PackSession } from '../store/pack-session.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
@@ -16,8 +16,9 @@ import { ChunkSink, type FrameSink } from './chunk-sink.ts';
 import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
 import type { DatasetLocks } from './dataset-locks.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
-import { NewFeatures, loadSimilarity } from './feature-index.ts';
-import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
+import { loadSimilarity } from './feature-index.ts';
+import { Ingest, type IngestResult } from './ingest.ts';
+import { NewChunks } from './new-chunks.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { Forgotten, PackSweep } from './pack-sweep.ts';
@@ -26,12 +27,13 @@ import { readRecipe } from './recipe-reader.ts';
 import type { PublishProgress } from './site-view.ts';
 import type { SnapshotChain } from './snapshot-chain.ts';
 import type { Parent, SnapshotCommit } from './snapshot-commit.ts';
-import { StampWriter, type StampStore } from './stamp-store.ts';
+import type { StampStore, StampWriter } from './stamp-store.ts';
 import { scanTree, type SourceTree } from './tree-scanner.ts';
 
 interface Components {
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly stamps: StampStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
@@ -124,14 +126,23 @@ export class Publisher {
     const startMs = clock.monotonicMs();
     const scanStartMs = clock.now();
     options.onProgress({ stage: 'scan' });
-    const tree = await scanTree(options.folder, options.signal);
     const parent = await this.#parentOf(dataset);
+    const tree = await this.#scan(dataset, parent, options);
     const packs = parent?.packs ?? new Map();
-    const ingested = await library.reading(dataset, packs, options.signal, (set) =>
-      this.#ingest(dataset, { tree, scanStartMs, parent, known: set }, options),
-    );
-    const row = await this.#commit(dataset, parent, ingested, options.signal);
-    library.addSealed(dataset, ingested.packs);
+    let ingested: Ingested;
+    try {
+      ingested = await library.reading(dataset, packs, options.signal, (set) =>
+        this.#ingest(dataset, { tree, scanStartMs, parent, known: set }, options),
+      );
+    } finally {
+      await tree.close();
+    }
+    let row: SnapshotRow;
+    try {
+      row = await this.#commit(dataset, parent, ingested, options.signal);
+    } finally {
+      await ingested.stamps.discard();
+    }
     await exchange.share(ingested.packs);
     const ingestMs = Math.round(clock.monotonicMs() - startMs);
     logger.info('snapshot published', {
@@ -151,43 +162,52 @@ export class Publisher {
     return newest && { ...newest, body: await chain.body(newest.row) };
   }
 
+  /** Files that look as they did in the parent are not to be read, unless all are. */
+  async #scan(
+    dataset: Dataset,
+    parent: Parent | undefined,
+    { folder, checksum, signal }: PublishOptions,
+  ): Promise<SourceTree> {
+    const stamps =
+      parent === undefined || checksum
+        ? undefined
+        : await this.#components.stamps.load(dataset.id, parent.row.snapshotId);
+    try {
+      return await scanTree(folder, { stamps, scratchFolder: this.#init.packsFolder, signal });
+    } finally {
+      await stamps?.close();
+    }
+  }
+
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
     const { packs, registry, stamps } = this.#components;
     const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
     const { signal, onProgress } = options;
-    const cursor =
-      parent === undefined || options.checksum
-        ? undefined
-        : await stamps.load(dataset.id, parent.row.snapshotId);
-    const plan = planRead(tree, cursor);
-    const recipe =
-      parent === undefined || cursor === undefined
-        ? undefined
-        : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
-    const added = new ChunkSet();
-    const features = new NewFeatures(added);
-    const writing = await this.#startPacks(plan, keys, { level: genesis.zstdLevel, features });
+    const recipe = parent && new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
+    const added = new NewChunks(this.#components);
+    const writing = await this.#startPacks(tree, keys, { level: genesis.zstdLevel, added });
     const { threads } = this.#init;
     const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const sink = new ChunkSink(
-      { known, added, bases, features, frames: writing },
+      { known, added, bases, frames: writing },
       { keys, compressionLevel: genesis.zstdLevel, threads },
     );
-    const newStamps = new StampWriter({ scanStartMs });
+    const newStamps = stamps.write(dataset.id, { scanStartMs });
     try {
       const ingest = new Ingest(
         { sink, stamps: newStamps },
         { tree, keys: { ...keys, average: genesis.chunkAverage }, threads, signal, onProgress },
       );
-      const result = await ingest.run(plan, recipe);
+      const result = await ingest.run(recipe);
       await sink.finish();
       await writing.session.finish();
       const { sealed } = writing;
       return { result, uniqueBytes: sink.uniqueBytes, packs: sealed, stamps: newStamps };
     } catch (error) {
       await sink.finish().catch(() => undefined);
+      await newStamps.discard();
       await writing.session.abort();
       for (const { packId } of writing.sealed) await packs.remove(packId);
       throw error;
@@ -199,19 +219,21 @@ export class Publisher {
 
   /** Takes the space that the packs may need at most, and gives it back as they are written. */
   async #startPacks(
-    plan: ReadPlan,
+    tree: SourceTree,
     keys: DatasetKeys,
-    { level, features }: { readonly level: number; readonly features: NewFeatures },
+    { level, added }: { readonly level: number; readonly added: NewChunks },
   ): Promise<PackWriting> {
-    const bytes = Math.ceil(plan.bytes * PACK_GROWTH) + PACK_OVERHEAD;
+    const entryBytes = tree.entryCount * ENTRY_INDEX_SIZE;
+    const bytes = Math.ceil(tree.toReadBytes * PACK_GROWTH) + PACK_OVERHEAD + entryBytes;
     const reservation = await Reservation.take(this.#init.packsFolder, bytes);
     const sealed: SealedPack[] = [];
     const { keyEpoch } = keys;
     const session = new PackSession(this.#components.packs, {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level },
       onPack: (pack) => {
-        sealed.push(pack);
-        return this.#components.features.put(pack.packId, features.ofPack(pack));
+        const { packId, descriptor } = pack;
+        sealed.push({ packId, descriptor });
+        return added.seal(pack);
       },
     });
     return {
@@ -232,7 +254,7 @@ export class Publisher {
     ingested: Ingested,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    const { commit, stamps } = this.#components;
+    const { commit } = this.#components;
     const { recipe, fileCount, contentBytes, allocatedBytes } = ingested.result;
     const forgotten = await this.#forget(dataset, parent, ingested, signal);
     // When this fails, the packs stay until the next start: who knows whether the manifest counts.
@@ -244,7 +266,7 @@ export class Publisher {
         ...forgotten,
         packsAdded: ingested.packs.map(({ descriptor }) => descriptor),
       },
-      onSigned: (snapshotId) => stamps.save(dataset.id, snapshotId, ingested.stamps),
+      onSigned: (snapshotId) => ingested.stamps.save(snapshotId),
     });
   }
 

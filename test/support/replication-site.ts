@@ -40,6 +40,7 @@ import { Verifier } from '../../src/replication/verifier.ts';
 import { Catalogue } from '../../src/store/catalogue.ts';
 import { FeatureStore } from '../../src/store/feature-store.ts';
 import { Home } from '../../src/store/home.ts';
+import { IndexStore } from '../../src/store/index-store.ts';
 import { ManifestStore } from '../../src/store/manifest-store.ts';
 import { PackStore } from '../../src/store/pack-store.ts';
 import { PrivateFolder } from '../../src/store/private-folder.ts';
@@ -66,6 +67,7 @@ export interface ReplicationSite {
   readonly secrets: SecretsStore;
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
@@ -81,7 +83,7 @@ export interface ReplicationSite {
   readonly acceptance: ManifestAcceptance;
   readonly publisher: Publisher;
   readonly verifier: Verifier;
-  readonly index: IndexRebuilder;
+  readonly rebuilder: IndexRebuilder;
   readonly cover: SnapshotCover;
   readonly holds: PackHolds;
   readonly retention: RetentionService;
@@ -114,6 +116,7 @@ export async function replicationSite(
   const secrets = new SecretsStore(home.datasetsFolder);
   const packs = new PackStore(home.packsFolder);
   const features = new FeatureStore(home.indexFolder);
+  const index = new IndexStore(home.indexFolder);
   const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
   const chain = new SnapshotChain({ catalogue, manifests });
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
@@ -121,7 +124,7 @@ export async function replicationSite(
   const core = new FolderCore(init.packFolders);
   const cover = new SnapshotCover({ ...known, packs });
   const holds = new PackHolds();
-  const stores = { manifests, secrets, packs, features };
+  const stores = { manifests, secrets, packs, features, index };
   const site = { ...known, ...stores, home, receipts, core, cover, holds, isOpen: false };
   const exchange = new PackExchange(site);
   const library = new PackLibrary({ ...site, exchange });
@@ -164,7 +167,7 @@ export async function replicationSite(
     onReleased: (dataset) => void retirement.run(dataset),
   });
   const verifier = new Verifier({ ...site, exchange, library });
-  const index = new IndexRebuilder({ ...site, library });
+  const rebuilder = new IndexRebuilder({ ...site, library });
   await exchange.start();
   t.after(async () => {
     await follows.stop();
@@ -178,7 +181,7 @@ export async function replicationSite(
   };
   return {
     ...{ ...site, exchange, source, outbox, follows, acceptance, publisher },
-    ...{ verifier, index, retention, retirement, maintenance, restorer },
+    ...{ verifier, rebuilder, retention, retirement, maintenance, restorer },
     newFolder,
     publish: (path, dataset = 'files') =>
       publisher.publish({
