@@ -314,6 +314,9 @@ export const PACK_GROWTH = 1.01;
 /** Room for the recipe and for the ends of packs. */
 export const PACK_OVERHEAD = 16 * MiB;
 
+/** Between two lines of progress of a call: nobody reads faster. */
+export const PROGRESS_INTERVAL_MS = 100;
+
 // --- Retention.
 
 /** Share of a pack that may be needed no more; above it prune merges the pack. */

@@ -4,7 +4,7 @@
 import type { PackId } from '../dataset/ids.ts';
 import { chunkCountOf, chunksOf } from '../dataset/pack-layout.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
-import { ChunkIndex } from '../store/chunk-index.ts';
+import { ChunkIndex, type ChunkIndexInit } from '../store/chunk-index.ts';
 import { ChunkSet } from '../store/chunk-set.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
 import type { IndexStore } from '../store/index-store.ts';
@@ -25,9 +25,9 @@ export class NewChunks {
   /** Of those, by their numbers. */
   #features: Uint32Array = new Uint32Array(CHUNKS_MIN * SUPER_FEATURE_COUNT);
 
-  constructor(components: Components) {
+  constructor(components: Components, init: ChunkIndexInit = {}) {
     this.#components = components;
-    this.#sealed = new ChunkIndex(components.index);
+    this.#sealed = new ChunkIndex(components.index, init);
   }
 
   /** True for a chunk that was added; its id is at ids[offset..offset+32). */

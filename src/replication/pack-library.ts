@@ -5,6 +5,7 @@ import { ReplicationError, hasCode } from '../base/errors.ts';
 import { REPAIR_ROUNDS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DatasetId, PackId } from '../dataset/ids.ts';
+import type { ChunkIndexInit } from '../store/chunk-index.ts';
 import type { IndexStore } from '../store/index-store.ts';
 import { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
@@ -23,10 +24,12 @@ interface Components {
 
 export class PackLibrary {
   readonly #components: Components;
+  readonly #init: ChunkIndexInit;
   readonly #sets = new Map<DatasetId, PackSet>();
 
-  constructor(components: Components) {
+  constructor(components: Components, init: ChunkIndexInit = {}) {
     this.#components = components;
+    this.#init = init;
   }
 
   /**
@@ -68,7 +71,7 @@ export class PackLibrary {
   /** Opens some packs beside those that are kept open. ERR_PACK_MISSING, ERR_PACK_CORRUPT. */
   async openApart(dataset: Dataset, packs: PackMap): Promise<PackSet> {
     const secrets = await this.#components.registry.secretsOf(dataset);
-    const set = new PackSet(this.#components, { secrets });
+    const set = new PackSet(this.#components, { secrets, ...this.#init });
     for (const [packId, descriptor] of packs) await set.add(packId, descriptor);
     return set;
   }
@@ -87,7 +90,7 @@ export class PackLibrary {
     let set = this.#sets.get(dataset.id);
     if (set === undefined || [...set.packIds].some((packId) => !packs.has(packId))) {
       const secrets = await this.#components.registry.secretsOf(dataset);
-      set = new PackSet(this.#components, { secrets });
+      set = new PackSet(this.#components, { secrets, ...this.#init });
       this.#sets.set(dataset.id, set);
     }
     for (const [packId, descriptor] of packs) await set.add(packId, descriptor);

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { ENTRY_INDEX_SIZE, PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ChunkIndexInit } from '../store/chunk-index.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
 import type { IndexStore } from '../store/index-store.ts';
 import { PackSession } from '../store/pack-session.ts';
@@ -46,7 +47,7 @@ interface Components {
   readonly logger: Logger;
 }
 
-interface Init extends DatasetParameters {
+interface Init extends DatasetParameters, ChunkIndexInit {
   readonly packsFolder: string;
   readonly threads: number;
 }
@@ -186,7 +187,7 @@ export class Publisher {
     const keys = datasetKeys(await registry.secretsOf(dataset));
     const { signal, onProgress } = options;
     const recipe = parent && new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
-    const added = new NewChunks(this.#components);
+    const added = new NewChunks(this.#components, this.#init);
     const writing = await this.#startPacks(tree, keys, { level: genesis.zstdLevel, added });
     const { threads } = this.#init;
     const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));

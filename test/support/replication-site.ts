@@ -56,6 +56,8 @@ export interface ReplicationSiteInit {
   /** Folders of packs that the core finds. */
   readonly packFolders?: readonly string[];
   readonly clock?: Clock;
+  /** Of fingerprints of chunks, other than usual. */
+  readonly fingerprintBits?: number;
   /** Other than usual, of new data sets. */
   readonly parameters?: Partial<DatasetParameters>;
 }
@@ -127,7 +129,9 @@ export async function replicationSite(
   const stores = { manifests, secrets, packs, features, index };
   const site = { ...known, ...stores, home, receipts, core, cover, holds, isOpen: false };
   const exchange = new PackExchange(site);
-  const library = new PackLibrary({ ...site, exchange });
+  const bits =
+    init.fingerprintBits === undefined ? {} : { fingerprintBits: init.fingerprintBits };
+  const library = new PackLibrary({ ...site, exchange }, bits);
   const { packsFolder } = home;
   const retirement = new PackRetirement({ ...site, exchange });
   const merges = new MergeRebuild({ ...site, exchange, library }, { packsFolder });
@@ -159,6 +163,7 @@ export async function replicationSite(
   const publisher = new Publisher(writing, {
     ...{ packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
     ...init.parameters,
+    ...bits,
   });
   const distribution = { announce: () => Promise.resolve() };
   const maintenance = new Maintenance({ ...writing, distribution }, { packsFolder });
