@@ -21,7 +21,10 @@ export async function loadSimilarity(
   set: PackSet,
 ): Promise<SimilarityIndex> {
   const index = new SimilarityIndex({ chunkCount: set.chunkCount });
-  await eachChunk(components, set, (number, features, start) => index.add(number, features, start));
+  for (const packId of set.packIds) {
+    const features = await featuresOf(components, packId);
+    if (features !== undefined) index.addAll(set.firstNumberOf(packId), features);
+  }
   return index;
 }
 
@@ -46,23 +49,6 @@ export async function copyFeatures(
     start += SUPER_FEATURE_COUNT;
   }
   await components.features.put(packId, copied);
-}
-
-/** Every chunk of the set's packs whose super-features are here: those from start on. */
-async function eachChunk(
-  { features: store, logger }: Components,
-  set: PackSet,
-  take: (number: number, features: Uint32Array, start: number) => void,
-): Promise<void> {
-  for (const packId of set.packIds) {
-    const features = await featuresOf({ features: store, logger }, packId);
-    if (features === undefined) continue;
-    let start = 0;
-    for (const number of set.numbersOf(packId)) {
-      take(number, features, start);
-      start += SUPER_FEATURE_COUNT;
-    }
-  }
 }
 
 /** Undefined when they are not here, or damaged. */

@@ -125,6 +125,10 @@ export class ChunkIndex implements IdCheck {
     for (let chunk = 0; chunk < directory.chunkCount; chunk += 1) yield firstNumber + chunk;
   }
 
+  firstNumberOf(packId: PackId): number {
+    return this.#packOf(packId).firstNumber;
+  }
+
   /** The frames of a pack, in the order in which they lie in it. */
   *frames(packId: PackId): Generator<FrameEntry> {
     for (const page of this.#pagesOf(this.#packOf(packId))) {

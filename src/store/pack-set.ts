@@ -129,6 +129,11 @@ export class PackSet {
     return this.#chunks.numbersOf(packId);
   }
 
+  /** The first of them. */
+  firstNumberOf(packId: PackId): number {
+    return this.#chunks.firstNumberOf(packId);
+  }
+
   /** Bytes of the chunk. */
   lengthOf(number: number): number {
     const { start, end } = this.#chunks.place(number);

@@ -11,23 +11,35 @@ const SLOTS_PER_CHUNK = 2.5;
 const NUMBER_BITS = 24;
 const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
 
-/** A slot is a number and 16 bits of a super-feature, in 5 bytes; a number of 0 is a free one. */
+/** Words of a bucket: one a slot, and one with a byte for each of them. */
+const WORDS = WAYS + 1;
+
+/**
+ * A slot is the number of a chunk and 16 bits of a super-feature, in 5 bytes: the number + 1 with 8
+ * of the bits above it, or 0 when it is free, and the other 8 in the last word of the bucket. One
+ * look at memory finds a bucket.
+ */
 export class SimilarityIndex {
-  /** Number + 1, and the lower half of the tag above it. */
-  readonly #numbers: Uint32Array;
-  readonly #tags: Uint8Array;
+  readonly #words: Uint32Array;
   readonly #buckets: number;
   /** Slots that were taken from others; says which goes next. */
   #evicted = 0;
 
   constructor(init: { readonly chunkCount: number }) {
     this.#buckets = Math.max(1, Math.ceil((init.chunkCount * SLOTS_PER_CHUNK) / WAYS));
-    this.#numbers = new Uint32Array(this.#buckets * WAYS);
-    this.#tags = new Uint8Array(this.#buckets * WAYS);
+    this.#words = new Uint32Array(this.#buckets * WORDS);
   }
 
   get byteLength(): number {
-    return this.#numbers.byteLength + this.#tags.byteLength;
+    return this.#words.byteLength;
+  }
+
+  /** The chunks with the next numbers from one on: SUPER_FEATURE_COUNT super-features for each. */
+  addAll(firstNumber: number, features: Uint32Array): void {
+    const count = features.length / SUPER_FEATURE_COUNT;
+    for (let index = 0; index < count; index += 1) {
+      this.add(firstNumber + index, features, index * SUPER_FEATURE_COUNT);
+    }
   }
 
   /** features has SUPER_FEATURE_COUNT numbers from start on; 0 is none. */
@@ -60,40 +72,45 @@ export class SimilarityIndex {
   }
 
   #get(hash: number): number {
-    const slot = this.#slotOf(hash);
-    return slot < 0 ? -1 : ((this.#numbers[slot] ?? 0) & NUMBER_MASK) - 1;
+    const bucket = this.#bucketOf(hash);
+    const way = this.#wayOf(bucket, hash);
+    return way < 0 ? -1 : ((this.#words[bucket + way] ?? 0) & NUMBER_MASK) - 1;
   }
 
   /** The newest chunk with a super-feature takes the place of others with it. */
   #set(hash: number, taken: number): void {
-    const own = this.#slotOf(hash);
-    const slot = own >= 0 ? own : this.#freeSlot(hash);
-    this.#numbers[slot] = ((hash << NUMBER_BITS) | taken) >>> 0;
-    this.#tags[slot] = hash >>> 8;
+    const bucket = this.#bucketOf(hash);
+    const own = this.#wayOf(bucket, hash);
+    const way = own >= 0 ? own : this.#freeWay(bucket);
+    const words = this.#words;
+    words[bucket + way] = ((hash << NUMBER_BITS) | taken) >>> 0;
+    const shift = 8 * way;
+    const others = (words[bucket + WAYS] ?? 0) & ~(0xff << shift);
+    words[bucket + WAYS] = (others | (((hash >>> 8) & 0xff) << shift)) >>> 0;
   }
 
-  #slotOf(hash: number): number {
-    const first = this.#firstSlot(hash);
+  #wayOf(bucket: number, hash: number): number {
+    const words = this.#words;
     const low = hash & 0xff;
     const high = (hash >>> 8) & 0xff;
-    for (let slot = first; slot < first + WAYS; slot += 1) {
-      const entry = this.#numbers[slot] ?? 0;
-      if (entry >>> NUMBER_BITS === low && this.#tags[slot] === high && entry !== 0) return slot;
+    const highs = words[bucket + WAYS] ?? 0;
+    for (let way = 0; way < WAYS; way += 1) {
+      const slot = words[bucket + way] ?? 0;
+      const isTag = slot >>> NUMBER_BITS === low && ((highs >>> (8 * way)) & 0xff) === high;
+      if (isTag && slot !== 0) return way;
     }
     return -1;
   }
 
-  #freeSlot(hash: number): number {
-    const first = this.#firstSlot(hash);
-    for (let slot = first; slot < first + WAYS; slot += 1) {
-      if (((this.#numbers[slot] ?? 0) & NUMBER_MASK) === 0) return slot;
-    }
+  #freeWay(bucket: number): number {
+    for (let way = 0; way < WAYS; way += 1) if (this.#words[bucket + way] === 0) return way;
     this.#evicted = (this.#evicted + 1) % WAYS;
-    return first + this.#evicted;
+    return this.#evicted;
   }
 
-  #firstSlot(hash: number): number {
-    return Math.floor((hash / 2 ** 32) * this.#buckets) * WAYS;
+  /** Where its bucket starts. */
+  #bucketOf(hash: number): number {
+    return Math.floor((hash / 2 ** 32) * this.#buckets) * WORDS;
   }
 }
 

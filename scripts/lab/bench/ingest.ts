@@ -12,6 +12,7 @@ import { run } from '../run.ts';
 import { Site } from '../site.ts';
 import { Cleanup } from './cleanup.ts';
 import { filesTable, measureFiles } from './ingest-files.ts';
+import { measureIndex } from './ingest-index.ts';
 import { cpuSeconds, peakBytes } from './process-figures.ts';
 import { shell, type Folders } from './timed-shell.ts';
 
@@ -213,6 +214,7 @@ async function main(cleanup: Cleanup): Promise<void> {
       v1: { type: 'string', describe: 'a folder; with --v2 instead of the reference set' },
       v2: { type: 'string', describe: 'a later version of it' },
       work: { type: 'string', default: '/tmp', describe: 'where the scratch folder is made' },
+      chunks: { type: 'number', describe: 'so many chunks in the index alone instead' },
       files: { type: 'number', describe: 'so many small files instead, twice the same' },
       tools: { type: 'string', default: names.join(','), describe: 'which, with commas between' },
       json: { type: 'boolean', default: false, describe: 'end with one line of JSON' },
@@ -225,6 +227,10 @@ async function main(cleanup: Cleanup): Promise<void> {
   for (const name of wanted) if (!names.includes(name)) throw new Error(`no tool ${name}`);
   const base = await mkdtemp(join(options.work, 'muleplex-ingest-'));
   cleanup.add(() => rm(base, { recursive: true, force: true }));
+  if (options.chunks !== undefined) {
+    process.stdout.write(`${JSON.stringify(await measureIndex(options.chunks, base))}\n`);
+    return;
+  }
   if (options.files !== undefined) {
     const own = new Cleanup();
     cleanup.add(() => own.all());
