@@ -5,8 +5,8 @@ import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
 
 /** Slots that a super-feature may be in. */
 const WAYS = 4;
-/** Slots for each chunk, which has SUPER_FEATURE_COUNT super-features: 12.5 bytes a chunk. */
-const SLOTS_PER_CHUNK = 2.5;
+/** Slots for each chunk, which has SUPER_FEATURE_COUNT super-features: 15 bytes a chunk. */
+const SLOTS_PER_CHUNK = 3;
 /** Numbers of chunks have 24 bits: 16 million chunks are a terabyte. What is beyond is no base. */
 const NUMBER_BITS = 24;
 const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
