@@ -144,11 +144,6 @@ export class IndexStore {
 
   #damaged(packId: PackId, cause?: unknown): ReplicationError {
     const path = this.path(packId);
-    return new ReplicationError(
-      'ERR_INDEX_CORRUPT',
-      `${path} is damaged`,
-      { path, packId },
-      cause,
-    );
+    return new ReplicationError('ERR_INDEX_CORRUPT', `${path} is damaged`, { path, packId }, cause);
   }
 }

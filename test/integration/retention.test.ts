@@ -69,7 +69,10 @@ class History {
   async check(site: Site): Promise<number> {
     const result = (await site.json(['verify', 'files'])) as VerifyResult;
     const { badParts, badIndexFiles, differences: found } = result;
-    assert.deepEqual({ badParts, badIndexFiles, found }, { badParts: [], badIndexFiles: [], found: [] });
+    assert.deepEqual(
+      { badParts, badIndexFiles, found },
+      { badParts: [], badIndexFiles: [], found: [] },
+    );
     let count = 0;
     for (const { snapshotId, kind, retained } of await snapshotsOf(site)) {
       const copy = this.#known.get(snapshotId);

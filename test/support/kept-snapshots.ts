@@ -117,7 +117,11 @@ export async function flip(path: string, offset: number): Promise<void> {
 
 /** Bad parts, as "pack part". */
 export async function verify(site: ReplicationSite): Promise<string[]> {
-  const library = new PackLibrary({ ...site, logger: createLogger({ level: 'error' }), exchange: undefined });
+  const library = new PackLibrary({
+    ...site,
+    logger: createLogger({ level: 'error' }),
+    exchange: undefined,
+  });
   const verifier = new Verifier({ ...site, library, exchange: undefined });
   const { badParts } = await verifier.verify({
     dataset: 'files',

@@ -129,8 +129,7 @@ export async function replicationSite(
   const stores = { manifests, secrets, packs, features, index };
   const site = { ...known, ...stores, home, receipts, core, cover, holds, isOpen: false };
   const exchange = new PackExchange(site);
-  const bits =
-    init.fingerprintBits === undefined ? {} : { fingerprintBits: init.fingerprintBits };
+  const bits = init.fingerprintBits === undefined ? {} : { fingerprintBits: init.fingerprintBits };
   const library = new PackLibrary({ ...site, exchange }, bits);
   const { packsFolder } = home;
   const retirement = new PackRetirement({ ...site, exchange });

@@ -32,7 +32,9 @@ for (const [hints, init] of [
     };
     const first = await entriesOf(await replicate(at));
     assert.ok(first.some(({ codec, chunks }) => codec === 2 && chunks.length > 30));
-    const plain = new Set(first.flatMap(({ chunks }) => chunks.map(({ id }) => id.toString('hex'))));
+    const plain = new Set(
+      first.flatMap(({ chunks }) => chunks.map(({ id }) => id.toString('hex'))),
+    );
     for (let version = 2; version < 5; version += 1) {
       const bytes = await readFile(path);
       testBytes(100, version).copy(bytes, version * 500_000);

@@ -103,7 +103,9 @@ test('packs with a chunk that is needed stay, others go', async (t) => {
 });
 
 test('of a chunk in several packs one is enough', async (t) => {
-  assert.deepEqual(Array.from((await live(t, { p: ['a'], q: ['a'] }, 'a')).neededPacks(), nameOf), ['p']);
+  assert.deepEqual(Array.from((await live(t, { p: ['a'], q: ['a'] }, 'a')).neededPacks(), nameOf), [
+    'p',
+  ]);
 });
 
 test('the bases of what is needed stay', async (t) => {

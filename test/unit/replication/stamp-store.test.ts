@@ -76,8 +76,14 @@ test('a file that may change once more within a clock tick has no stamp', async 
   const match = (path: string, stat: Partial<EntryStat>): Promise<boolean> | undefined =>
     cursor?.matches(Buffer.from(path), { ...STAT, ...stat });
   assert.equal(await match('coarse', { ctimeSeconds: second - 1, ctimeNanoseconds: 0 }), false);
-  assert.equal(await match('fine', { ctimeSeconds: second - 1, ctimeNanoseconds: 950_000_000 }), false);
-  assert.equal(await match('safe', { ctimeSeconds: second - 1, ctimeNanoseconds: 100_000_000 }), true);
+  assert.equal(
+    await match('fine', { ctimeSeconds: second - 1, ctimeNanoseconds: 950_000_000 }),
+    false,
+  );
+  assert.equal(
+    await match('safe', { ctimeSeconds: second - 1, ctimeNanoseconds: 100_000_000 }),
+    true,
+  );
   await cursor?.close();
 });
 

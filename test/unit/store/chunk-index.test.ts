@@ -32,7 +32,9 @@ function framesOf(ids: readonly Buffer[]): FrameEntry[] {
   let offset = PACK_HEADER_SIZE;
   for (let first = 0; first < ids.length;) {
     const count = [1, 300, 7, 64][frames.length % 4] ?? 1;
-    const chunks = ids.slice(first, first + count).map((id, index) => ({ id, rawLength: index + 1 }));
+    const chunks = ids
+      .slice(first, first + count)
+      .map((id, index) => ({ id, rawLength: index + 1 }));
     const rawLength = chunks.reduce((sum, chunk) => sum + chunk.rawLength, 0);
     const isDelta = frames.length % 3 === 0;
     const plain = chunks.length > 1 ? FRAME_CODEC.zstdGroup : FRAME_CODEC.zstd;
@@ -117,7 +119,10 @@ for (const bits of [undefined, 16, 8]) {
       Array.from(index.framesWithBases(), ({ entry }) => entry),
       made.frames.flat().filter(({ baseIds }) => baseIds.length > 0),
     );
-    assert.deepEqual([...index.numbersOf(packOf(1))].length, made.frames[1]?.flatMap(({ chunks }) => chunks).length);
+    assert.deepEqual(
+      [...index.numbersOf(packOf(1))].length,
+      made.frames[1]?.flatMap(({ chunks }) => chunks).length,
+    );
   });
 }
 

@@ -280,9 +280,12 @@ test('what is not here is missing, not corrupt', async (context) => {
   assert.ok(epoch !== undefined);
   const poor = { domainSecret: SECRETS.domainSecret, epochs: [epoch] };
   const other = await writePack(packs, chunks);
-  await assert.rejects(packSet(context, packs, { secrets: poor }).add(other.packId, other.descriptor), {
-    code: 'ERR_KEY_MISSING',
-  });
+  await assert.rejects(
+    packSet(context, packs, { secrets: poor }).add(other.packId, other.descriptor),
+    {
+      code: 'ERR_KEY_MISSING',
+    },
+  );
 });
 
 test('a verified file is adopted under its pack id', async (context) => {
