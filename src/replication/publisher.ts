@@ -181,7 +181,7 @@ export class Publisher {
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
-    const { packs, registry, stamps } = this.#components;
+    const { registry, stamps } = this.#components;
     const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
@@ -210,11 +210,20 @@ export class Publisher {
       await sink.finish().catch(() => undefined);
       await newStamps.discard();
       await writing.session.abort();
-      for (const { packId } of writing.sealed) await packs.remove(packId);
+      await this.#remove(writing.sealed);
       throw error;
     } finally {
       await recipe?.close();
       await writing.reservation.release();
+    }
+  }
+
+  async #remove(sealed: readonly SealedPack[]): Promise<void> {
+    const { features, index, packs } = this.#components;
+    for (const { packId } of sealed) {
+      await packs.remove(packId);
+      await index.remove(packId);
+      await features.remove(packId);
     }
   }
 
@@ -277,12 +286,12 @@ export class Publisher {
     { packs: added, result }: Ingested,
     signal: AbortSignal,
   ): Promise<Forgotten> {
-    const { clock, packs, sweep } = this.#components;
+    const { clock, sweep } = this.#components;
     const next = { recipe: result.recipe, packs: added, createdMs: clock.now() };
     try {
       return await sweep.forget(dataset, parent, next, signal);
     } catch (error) {
-      for (const { packId } of added) await packs.remove(packId);
+      await this.#remove(added);
       throw error;
     }
   }

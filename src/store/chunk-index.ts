@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which chunk lies in which frame of which of many packs: a table of fingerprints in memory, and the
-// index files for the rest. Chunks have numbers, from 0 in the order of the packs as they were added
-// and of the chunks in each, so a number says where its chunk lies.
+// Which chunk lies in which frame of many packs: a table of fingerprints in memory, and the index
+// files for the rest. Chunks have numbers, from 0 in the order of the packs as they were added and
+// of the chunks in each, so a number says where its chunk lies.
 import assert from 'node:assert/strict';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
