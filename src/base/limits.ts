@@ -273,7 +273,7 @@ export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
 export const NEW_CHUNKS_BUFFERS_MAX = 2;
 /** Bytes of frames that are copied into a merged pack by one step. */
 export const COPY_BATCH_SIZE = 4 * MiB;
-/** Of the scan of a tree, kept in memory; what is beyond lies in a file, about 100 bytes an entry. */
+/** Of the scan of a tree, kept in memory; the rest lies in a file, about 100 bytes an entry. */
 export const SPOOL_MEMORY_MAX = 4 * MiB;
 /** Recipe and index of one entry of a tree, taken before the first byte is written. */
 export const ENTRY_INDEX_SIZE = 256;

@@ -70,7 +70,7 @@ function join(folder: Buffer, name: Buffer): Buffer {
   return folder.length === 0 ? name : Buffer.concat([folder, SLASH, name]);
 }
 
-/** What a folder has, itself first, packed as it came; or the errno value that it was not read for. */
+/** What a folder has, itself first, packed as it came; or why it was not read, an errno value. */
 type FolderReading = PackedFolder | number;
 
 class PackedFolder {

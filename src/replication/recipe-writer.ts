@@ -18,7 +18,7 @@ import type { ChunkSink } from './chunk-sink.ts';
 export class RecipeWriter {
   readonly #sink: ChunkSink;
   readonly #keys: ChunkKeys;
-  /** What is to be cut, in its first bytes: kept as it is, a million entries are as many objects. */
+  /** What is to be cut, in its first bytes: kept one by one, entries are as many objects. */
   #bytes = Buffer.allocUnsafeSlow(RECIPE_BATCH_SIZE);
   #pending = RECIPE_HEADER.copy(this.#bytes);
   #length = 0;

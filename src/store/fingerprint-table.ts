@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where chunks are, by a few bits of their ids: about 11 bytes a chunk. What it finds is a hint that
-// somebody has to confirm by the whole id, which lies on disk.
+// Where chunks are, by a few bits of their ids: about 11 bytes a chunk. What it finds is a hint;
+// somebody has to confirm it by the whole id, which lies on disk.
 import assert from 'node:assert/strict';
 
 /** Chosen by the first byte of an id: growing copies one of them at a time. */

@@ -2,13 +2,13 @@
 // What the trailer of a pack says, so laid out that a part of it can be used alone: pages of whole
 // frames, each with a checksum. A file of this site alone; the pack itself can replace it.
 //
-// index = header | page*                               numbers as this machine has them, 4 bytes each
+// index = header | page*                      numbers as this machine has them, 4 bytes each
 // header = magic "MPXI" | version u8 = 1 | zero[3] | pack id[32] | chunkCount | pageCount
 //   | (offset | length | firstChunk | baseCount)* | SHA-256 of all before
 // page = frameCount | chunkCount | baseCount | 0
 //   | offset* | length* | rawLength* | keyEpoch* | codec*   of each frame
-//   | firstChunk* | firstBase*                          of each frame, and their counts at the end
-//   | chunkEnd*                                         of each chunk, in the raw bytes of its frame
+//   | firstChunk* | firstBase*                 of each frame, and their counts at the end
+//   | chunkEnd*                                of each chunk, in the raw bytes of its frame
 //   | chunk id[32]* | base id[32]* | SHA-256 of all before
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -112,8 +112,8 @@ export class PackSet {
   }
 
   /**
-   * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when it is in
-   * no pack of the set. Of a chunk that several packs hold it is that in the first of them.
+   * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when no pack
+   * of the set has it. Of a chunk that several packs hold it is that in the first of them.
    */
   find(ids: Buffer, offset = 0): number {
     return this.#chunks.find(ids, offset);
