@@ -3,6 +3,7 @@
 // environments but immutable tables, so worker threads may load it too.
 #include <napi.h>
 
+#include "allocator_binding.h"
 #include "batch_binding.h"
 #include "chunk_binding.h"
 #include "core_host.h"
@@ -14,6 +15,7 @@
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  muleplex::initAllocator(env, exports);
   muleplex::initHash(env, exports);
   muleplex::initChunk(env, exports);
   muleplex::initFrame(env, exports);

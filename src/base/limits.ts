@@ -92,6 +92,10 @@ export const PACK_SIZE_MAX = 2 * GiB;
 export const PACK_CHUNKS_MAX = 131_072;
 /** Pack trailer before compression: it is one frame. A writer ends a pack before it is reached. */
 export const TRAILER_RAW_SIZE_MAX = FRAME_RAW_SIZE_MAX;
+/** Index file of a pack: some more than its trailer at TRAILER_RAW_SIZE_MAX. */
+export const INDEX_FILE_SIZE_MAX = 2 * TRAILER_RAW_SIZE_MAX;
+/** Pages of index files in memory: 60 to 100 of them, each of 2,048 chunks or more. */
+export const INDEX_PAGES_KEPT_SIZE_MAX = 8 * MiB;
 /** Live packs of a data set; manifests, trailers and shares are held for each of them. */
 export const LIVE_PACKS_MAX = 4_096;
 
@@ -276,6 +280,10 @@ export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
 export const NEW_CHUNKS_BUFFERS_MAX = 2;
 /** Bytes of frames that are copied into a merged pack by one step. */
 export const COPY_BATCH_SIZE = 4 * MiB;
+/** Of the scan of a tree, kept in memory; the rest lies in a file, about 100 bytes an entry. */
+export const SPOOL_MEMORY_MAX = 4 * MiB;
+/** Recipe and index of one entry of a tree, taken before the first byte is written. */
+export const ENTRY_INDEX_SIZE = 256;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
 /** Reads of a file that changes meanwhile before the publish is given up. */
@@ -284,8 +292,6 @@ export const READ_ATTEMPTS_MAX = 3;
 export const STAMP_MARGIN_MS = 100;
 /** The same where the file system counts whole seconds (FAT: two). */
 export const STAMP_MARGIN_COARSE_MS = 2_000;
-/** Stamps of the files of one snapshot: 4 million paths of 100 bytes. */
-export const STAMP_FILE_SIZE_MAX = 640 * MiB;
 
 /** Raw bytes of chunks that a recomposer reads and writes by one call. */
 export const RECOMPOSE_BATCH_SIZE = 8 * MiB;
@@ -314,6 +320,9 @@ export const DIFFERENCES_MAX = 1_000;
 export const PACK_GROWTH = 1.01;
 /** Room for the recipe and for the ends of packs. */
 export const PACK_OVERHEAD = 16 * MiB;
+
+/** Between two lines of progress of a call: nobody reads faster. */
+export const PROGRESS_INTERVAL_MS = 100;
 
 // --- Retention.
 

@@ -55,6 +55,7 @@ import { Waiter } from '../replication/waiter.ts';
 import { Catalogue } from '../store/catalogue.ts';
 import { readBounded, writeAtomic } from '../store/atomic-file.ts';
 import { Home } from '../store/home.ts';
+import { IndexStore } from '../store/index-store.ts';
 import { FeatureStore } from '../store/feature-store.ts';
 import { ManifestStore } from '../store/manifest-store.ts';
 import { PackStore } from '../store/pack-store.ts';
@@ -94,6 +95,7 @@ interface Site {
   readonly secrets: SecretsStore;
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
@@ -114,13 +116,14 @@ async function openSite(home: Home, config: Config, logger: Logger): Promise<Sit
     const secrets = new SecretsStore(home.datasetsFolder);
     const packs = new PackStore(home.packsFolder);
     const features = new FeatureStore(home.indexFolder);
+    const index = new IndexStore(home.indexFolder);
     const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
     const chain = new SnapshotChain({ catalogue, manifests });
     const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
     const receipts = new ReceiptLedger(known);
     const cover = new SnapshotCover({ ...known, packs });
     const holds = new PackHolds();
-    const stores = { manifests, secrets, packs, features };
+    const stores = { manifests, secrets, packs, features, index };
     return { ...known, ...stores, home, config, receipts, cover, holds };
   } catch (error) {
     await catalogue.close();

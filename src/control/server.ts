@@ -8,6 +8,7 @@ import { ReplicationError, messageOf } from '../base/errors.ts';
 import { CONTROL_BODY_SIZE_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
 import { socketAddress } from '../base/socket-address.ts';
+import { ProgressLines } from './progress-lines.ts';
 
 export interface Call {
   readonly query: URLSearchParams;
@@ -84,8 +85,9 @@ export class ControlServer {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
+    const lines = new ProgressLines(response);
     const progress = (event: object): void => {
-      if (route.streamed) response.write(`${JSON.stringify({ progress: event })}\n`);
+      if (route.streamed) lines.report(event);
     };
     try {
       const body = await readBody(request);
@@ -94,11 +96,13 @@ export class ControlServer {
         response.flushHeaders();
       }
       const result = await route.handle({ query: url.searchParams, body, signal, progress });
+      lines.finish();
       sendEnd(response, route, { result });
     } catch (error) {
       if (!gone.signal.aborted) {
         this.#logger.debug('call failed', { path: url.pathname, error: messageOf(error) });
       }
+      lines.finish();
       sendEnd(response, route, { error: describe(error) });
     }
   }

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import {
   FRAME_BASES_MAX,
   FRAME_RAW_SIZE_MAX,
+  GROUP_CHUNKS_MAX,
   PACK_CHUNKS_MAX,
   PACK_SIZE_MAX,
   TRAILER_RAW_SIZE_MAX,
@@ -94,37 +95,73 @@ export function trailerEntrySize(entry: FrameEntry): number {
 
 /** True when a pack with these totals (of trailerEntrySize and of chunks) can take no more. */
 export function isTrailerFull(entriesSize: number, chunkCount: number): boolean {
-  const reserve = FRAME_FIELDS_SIZE + (FRAME_BASES_MAX + 1) * CHUNK_FIELDS_SIZE;
+  // The next frame may be one of as many chunks as a group has.
+  const reserve = FRAME_FIELDS_SIZE + (FRAME_BASES_MAX + GROUP_CHUNKS_MAX) * CHUNK_FIELDS_SIZE;
   const sizeMax = TRAILER_RAW_SIZE_MAX - TRAILER_FIELDS_SIZE - reserve;
-  return chunkCount >= PACK_CHUNKS_MAX || entriesSize > sizeMax;
+  return chunkCount > PACK_CHUNKS_MAX - GROUP_CHUNKS_MAX || entriesSize > sizeMax;
 }
 
 /**
+ * A trailer as it grows: 36 bytes a chunk, without an object for each.
+ *
  * trailer = magic "MPXT" | version u8 = 1 | chunkIdAlgorithm u8 | zero u16le | frameCount u32le
  *   | (length u32le | codec u8 | keyEpoch u32le | rawLength u32le
  *      | baseCount u8 | baseId[32]* | chunkCount u32le | (id[32] | rawLength u32le)*)*
  */
-export function encodeTrailer(entries: readonly FrameEntry[]): Buffer {
-  const size = entries.reduce((sum, entry) => sum + trailerEntrySize(entry), TRAILER_FIELDS_SIZE);
-  const writer = new BufferWriter(size);
-  writer.bytes(TRAILER_MAGIC).u8(CHUNK_ID_HMAC_SHA256).u16le(0).u32le(entries.length);
-  let offset = PACK_HEADER_SIZE;
-  for (const entry of entries) {
-    assert(entry.offset === offset, 'frames lie one after another');
-    offset += entry.length;
+export class TrailerWriter {
+  readonly #writer = new BufferWriter();
+  #frameCount = 0;
+  #end = PACK_HEADER_SIZE;
+
+  constructor() {
+    this.#writer.bytes(TRAILER_MAGIC).u8(CHUNK_ID_HMAC_SHA256).u16le(0).u32le(0);
+  }
+
+  get frameCount(): number {
+    return this.#frameCount;
+  }
+
+  add(entry: FrameEntry): void {
+    const writer = this.#writer;
+    assert(entry.offset === this.#end, 'frames lie one after another');
+    this.#end += entry.length;
+    this.#frameCount += 1;
     writer.u32le(entry.length).u8(entry.codec).u32le(entry.keyEpoch).u32le(entry.rawLength);
     writer.u8(entry.baseIds.length);
     for (const id of entry.baseIds) writer.bytes(id);
     writer.u32le(entry.chunks.length);
     for (const chunk of entry.chunks) writer.bytes(chunk.id).u32le(chunk.rawLength);
   }
-  const trailer = writer.toBuffer();
-  assertDecodes('pack trailer', () => decodeTrailer(trailer));
-  return trailer;
+
+  /** The trailer; nothing can be added later. */
+  finish(): Buffer {
+    this.#writer.setU32le(TRAILER_FIELDS_SIZE - 4, this.#frameCount);
+    const trailer = this.#writer.toBuffer();
+    assertDecodes('pack trailer', () => scanTrailer(trailer));
+    return trailer;
+  }
 }
 
-/** The plaintext of the trailer; ids share memory with it. ERR_PACK_MALFORMED. */
-export function decodeTrailer(bytes: Buffer): FrameEntry[] {
+export function encodeTrailer(entries: readonly FrameEntry[]): Buffer {
+  const writer = new TrailerWriter();
+  for (const entry of entries) writer.add(entry);
+  return writer.finish();
+}
+
+/** A frame of a trailer: where in the trailer its ids are. */
+export interface TrailerFrame extends Omit<FrameEntry, 'baseIds' | 'chunks'> {
+  readonly baseCount: number;
+  /** Base ids, 32 bytes each. */
+  readonly basesAt: number;
+  readonly chunkCount: number;
+  /** TRAILER_CHUNK_SIZE each: id[32] | rawLength u32le. */
+  readonly chunksAt: number;
+}
+
+export const TRAILER_CHUNK_SIZE = CHUNK_FIELDS_SIZE;
+
+/** The frames of the plaintext of a trailer, each checked. ERR_PACK_MALFORMED. */
+export function scanTrailer(bytes: Buffer): TrailerFrame[] {
   const reader = new BufferReader(bytes, TRAILER_FORMAT);
   reader.expect(TRAILER_MAGIC, 'magic');
   if (reader.u8('chunkIdAlgorithm') !== CHUNK_ID_HMAC_SHA256) {
@@ -133,19 +170,58 @@ export function decodeTrailer(bytes: Buffer): FrameEntry[] {
   if (reader.u16le('zero') !== 0) throw reader.error('zero', 'is not 0');
   const frameCount = reader.u32le('frameCount');
   if (frameCount > PACK_CHUNKS_MAX) throw reader.error('frameCount', 'is too large');
-  const entries: FrameEntry[] = [];
+  const frames: TrailerFrame[] = [];
   let offset = PACK_HEADER_SIZE;
   let chunkCount = 0;
   for (let index = 0; index < frameCount; index += 1) {
-    const entry = readFrame(reader, offset);
-    entries.push(entry);
-    offset += entry.length;
-    chunkCount += entry.chunks.length;
+    const frame = readFrame(reader, offset);
+    frames.push(frame);
+    offset += frame.length;
+    chunkCount += frame.chunkCount;
     if (chunkCount > PACK_CHUNKS_MAX) throw reader.error('frames', 'name too many chunks');
   }
   if (offset > PACK_SIZE_MAX) throw reader.error('frames', 'are longer than a pack');
   reader.end();
-  return entries;
+  return frames;
+}
+
+/** A chunk of a trailer. */
+export interface TrailerChunk {
+  /** Shares memory with the trailer. */
+  readonly id: Buffer;
+  /** Its frame has bases. */
+  readonly isDelta: boolean;
+}
+
+/** The chunks of a trailer, in order, one object at a time. */
+export function* chunksOf(trailer: Buffer): Generator<TrailerChunk> {
+  for (const { baseCount, chunkCount, chunksAt } of scanTrailer(trailer)) {
+    const isDelta = baseCount > 0;
+    const end = chunksAt + chunkCount * CHUNK_FIELDS_SIZE;
+    for (let at = chunksAt; at < end; at += CHUNK_FIELDS_SIZE) {
+      yield { id: trailer.subarray(at, at + CHUNK_ID_SIZE), isDelta };
+    }
+  }
+}
+
+export function chunkCountOf(trailer: Buffer): number {
+  return scanTrailer(trailer).reduce((sum, { chunkCount }) => sum + chunkCount, 0);
+}
+
+/** The plaintext of the trailer; ids share memory with it. ERR_PACK_MALFORMED. */
+export function decodeTrailer(bytes: Buffer): FrameEntry[] {
+  return scanTrailer(bytes).map((frame) => {
+    const { offset, length, codec, keyEpoch, rawLength } = frame;
+    const idAt = (at: number): ChunkId => bytes.subarray(at, at + CHUNK_ID_SIZE);
+    const baseIds = Array.from({ length: frame.baseCount }, (_, index) =>
+      idAt(frame.basesAt + index * CHUNK_ID_SIZE),
+    );
+    const chunks = Array.from({ length: frame.chunkCount }, (_, index) => {
+      const at = frame.chunksAt + index * CHUNK_FIELDS_SIZE;
+      return { id: idAt(at), rawLength: bytes.readUInt32LE(at + CHUNK_ID_SIZE) };
+    });
+    return { offset, length, codec, keyEpoch, rawLength, baseIds, chunks };
+  });
 }
 
 /**
@@ -189,7 +265,7 @@ export function decodeFooter(bytes: Buffer): PackFooter {
   return { trailerOffset, trailerLength, rawLength, codec, keyEpoch };
 }
 
-function readFrame(reader: BufferReader, offset: number): FrameEntry {
+function readFrame(reader: BufferReader, offset: number): TrailerFrame {
   const length = reader.u32le('frames[].length');
   const codec = frameCodec(reader.u8('frames[].codec'));
   if (codec === undefined) throw reader.error('frames[].codec', 'is unknown');
@@ -199,34 +275,43 @@ function readFrame(reader: BufferReader, offset: number): FrameEntry {
   if (!isFrameLength(codec, length, rawLength)) {
     throw reader.error('frames[].length', 'does not fit codec and raw length');
   }
-  const baseIds = readBases(reader, codec);
-  const chunks = readChunks(reader, codec, rawLength);
-  return { offset, length, codec, keyEpoch, rawLength, baseIds, chunks };
+  const baseCount = readBaseCount(reader, codec);
+  const basesAt = reader.offset;
+  reader.bytes(baseCount * CHUNK_ID_SIZE, 'frames[].baseIds');
+  const chunkCount = readChunkCount(reader, codec);
+  const chunksAt = reader.offset;
+  checkChunks(reader, chunkCount, rawLength);
+  return {
+    ...{ offset, length, codec, keyEpoch, rawLength },
+    ...{ baseCount, basesAt, chunkCount, chunksAt },
+  };
 }
 
-function readBases(reader: BufferReader, codec: FrameCodec): ChunkId[] {
+function readBaseCount(reader: BufferReader, codec: FrameCodec): number {
   const count = reader.u8('frames[].baseCount');
   const isRight =
     codec === FRAME_CODEC.zstdPrefix ? count >= 1 && count <= FRAME_BASES_MAX : count === 0;
   if (!isRight) throw reader.error('frames[].baseCount', `is ${count} with codec ${codec}`);
-  return Array.from({ length: count }, () => reader.bytes(CHUNK_ID_SIZE, 'frames[].baseIds'));
+  return count;
 }
 
-function readChunks(reader: BufferReader, codec: FrameCodec, rawLength: number): FrameChunk[] {
+function readChunkCount(reader: BufferReader, codec: FrameCodec): number {
   const count = reader.u32le('frames[].chunkCount');
   if (!isChunkCount(codec, count) || count * CHUNK_FIELDS_SIZE > reader.remaining) {
     throw reader.error('frames[].chunkCount', `is ${count} with codec ${codec}`);
   }
-  const chunks: FrameChunk[] = [];
+  return count;
+}
+
+function checkChunks(reader: BufferReader, count: number, rawLength: number): void {
+  const bytes = reader.bytes(count * CHUNK_FIELDS_SIZE);
   let sum = 0;
-  for (let index = 0; index < count; index += 1) {
-    const chunk = { id: reader.bytes(CHUNK_ID_SIZE), rawLength: reader.u32le() };
-    if (chunk.rawLength === 0) throw reader.error('frames[].chunks', 'have an empty chunk');
-    sum += chunk.rawLength;
-    chunks.push(chunk);
+  for (let at = CHUNK_ID_SIZE; at < bytes.length; at += CHUNK_FIELDS_SIZE) {
+    const length = bytes.readUInt32LE(at);
+    if (length === 0) throw reader.error('frames[].chunks', 'have an empty chunk');
+    sum += length;
   }
   if (sum !== rawLength) throw reader.error('frames[].chunks', `have ${sum} bytes of ${rawLength}`);
-  return chunks;
 }
 
 /** A group is of several chunks, a delta of any number; the other codecs hold one. */

@@ -62,6 +62,11 @@ export const STAT_NUMBERS = 10;
 /** The same for 64-bit numbers. */
 export const STAT_IDENTITIES = 2;
 
+/** The type of the entry with this index in a packed list. */
+export function packedType(numbers: Float64Array, index: number): EntryType {
+  return TYPES.get((numbers[index * STAT_NUMBERS] ?? 0) & TYPE_MASK) ?? 'device';
+}
+
 /** The stat of the entry with this index in packed lists. */
 export function packedStat(
   numbers: Float64Array,
@@ -70,7 +75,7 @@ export function packedStat(
 ): EntryStat {
   const number = (field: number): number => numbers[index * STAT_NUMBERS + field] ?? 0;
   return {
-    type: TYPES.get(number(0) & TYPE_MASK) ?? 'device',
+    type: packedType(numbers, index),
     mode: number(0) & MODE_MASK,
     uid: number(1),
     gid: number(2),

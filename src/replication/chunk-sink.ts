@@ -13,11 +13,11 @@ import type { ChunkId } from '../dataset/ids.ts';
 import type { FrameCodec } from '../dataset/pack-layout.ts';
 import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
 import { encodeFrames, superFeatures, type BaseChunk } from '../native/frame.ts';
-import type { ChunkSet } from '../store/chunk-set.ts';
 import type { FrameToStore } from '../store/pack-writer.ts';
 import type { BaseFinder } from './base-finder.ts';
 import { ChunkGroups, type ChunkGroup, type NewChunk } from './chunk-groups.ts';
 import type { DatasetKeys } from './dataset-keys.ts';
+import type { NewChunks } from './new-chunks.ts';
 
 /** Where frames go: the packs of one publish. */
 export interface FrameSink {
@@ -32,18 +32,11 @@ export interface KnownChunks {
   readChunksInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]>;
 }
 
-/** Keeps the super-features of new chunks. */
-export interface FeatureSink {
-  /** features has SUPER_FEATURE_COUNT numbers for each of the next new chunks, in order. */
-  add(features: Uint32Array): void;
-}
-
 interface Components {
   readonly known: KnownChunks;
   /** Empty at first; gets the chunks of this publish. */
-  readonly added: ChunkSet;
+  readonly added: NewChunks;
   readonly bases: BaseFinder;
-  readonly features: FeatureSink;
   readonly frames: FrameSink;
 }
 
@@ -171,9 +164,10 @@ export class ChunkSink {
 
   /** Places the chunks of a batch in groups, and starts to store those that are full. */
   async #take(batch: Batch): Promise<void> {
-    const { bases, features } = this.#components;
+    const { added, bases } = this.#components;
     const own = await batch.features;
-    features.add(own);
+    const ids = batch.chunks.map(({ id }) => id);
+    added.addFeatures(ids, own);
     for (const [index, chunk] of batch.chunks.entries()) {
       if (chunk.passed >= 0) bases.pass(chunk.passed);
       const found = bases.basesOf(chunk.bytes.length, own, index);

@@ -69,13 +69,13 @@ export class FileReader {
   }
 
   /** One result for each of the files (entries of type file), in their order. */
-  async *read(files: readonly SourceEntry[]): AsyncGenerator<ReadResult> {
+  async *read(files: AsyncIterable<readonly SourceEntry[]>): AsyncGenerator<ReadResult> {
     const groups = groupFiles(files);
     const ahead: Job[] = [];
     for (;;) {
       this.#init.signal.throwIfAborted();
       while (ahead.length <= this.#init.threads) {
-        const group = groups.next();
+        const group = await groups.next();
         if (group.done === true) break;
         ahead.push(this.#start(group.value));
       }
@@ -202,21 +202,25 @@ export class FileReader {
 }
 
 /** Small files together up to the bounds of a batch, every other file alone. */
-function* groupFiles(files: readonly SourceEntry[]): Generator<readonly SourceEntry[]> {
+async function* groupFiles(
+  batches: AsyncIterable<readonly SourceEntry[]>,
+): AsyncGenerator<readonly SourceEntry[]> {
   let group: SourceEntry[] = [];
   let size = 0;
-  for (const entry of files) {
-    const isFull = size + entry.stat.size > READ_BATCH_SIZE || group.length >= READ_BATCH_FILES;
-    if (group.length > 0 && (isFull || !isSmall(entry))) {
-      yield group;
-      group = [];
-      size = 0;
-    }
-    if (isSmall(entry)) {
-      group.push(entry);
-      size += entry.stat.size;
-    } else {
-      yield [entry];
+  for await (const files of batches) {
+    for (const entry of files) {
+      const isFull = size + entry.stat.size > READ_BATCH_SIZE || group.length >= READ_BATCH_FILES;
+      if (group.length > 0 && (isFull || !isSmall(entry))) {
+        yield group;
+        group = [];
+        size = 0;
+      }
+      if (isSmall(entry)) {
+        group.push(entry);
+        size += entry.stat.size;
+      } else {
+        yield [entry];
+      }
     }
   }
   if (group.length > 0) yield group;

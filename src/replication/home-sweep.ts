@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
 import type { Home } from '../store/home.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { ManifestStore } from '../store/manifest-store.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import { Reservation } from '../store/reservation.ts';
@@ -15,6 +16,7 @@ interface Components {
   readonly catalogue: Catalogue;
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly manifests: ManifestStore;
   readonly secrets: SecretsStore;
   readonly logger: Logger;
@@ -22,7 +24,7 @@ interface Components {
 
 /** For the start of a daemon, before anything else works in the home. */
 export async function sweepHome(components: Components): Promise<void> {
-  const { catalogue, features, home, logger, manifests, packs, secrets } = components;
+  const { catalogue, features, home, index, logger, manifests, packs, secrets } = components;
   await packs.sweep();
   await manifests.sweep();
   await secrets.sweep();
@@ -33,6 +35,7 @@ export async function sweepHome(components: Components): Promise<void> {
   const rows = await catalogue.packs.entries();
   const known = new Set<string>(rows.map(({ key }) => key));
   await features.sweep(known);
+  await index.sweep(known);
   for (const packId of await packs.list()) {
     if (known.has(packId)) continue;
     logger.info('pack that nothing names removed', { packId });

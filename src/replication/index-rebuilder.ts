@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `muleplex index rebuild`: makes the index files of a data set's packs anew where they are missing
 // or damaged, from the packs themselves.
-import { hasCode } from '../base/errors.ts';
 import { NEW_CHUNKS_BATCH_SIZE } from '../base/limits.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
 import { SUPER_FEATURE_COUNT, superFeatures } from '../native/frame.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { DatasetRegistry } from './dataset-registry.ts';
 import type { PackLibrary } from './pack-library.ts';
@@ -17,6 +17,7 @@ interface Components {
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
 }
 
 interface Options {
@@ -35,20 +36,23 @@ export class IndexRebuilder {
 
   /** Packs whose file was whole are left as they are. */
   async rebuild({ dataset: name, signal, onProgress }: Options): Promise<IndexRebuilt> {
-    const { chain, library, registry } = this.#components;
+    const { chain, features, library, registry } = this.#components;
     const dataset = registry.resolve(name);
     const newest = await chain.newest(dataset.id);
     if (newest === undefined) throw nothingHere(dataset);
     const { packs } = newest;
+    const lost = await this.#lostIndexes(packs.keys());
     return library.reading(dataset, packs, signal, async (set) => {
       let rebuilt = 0;
       let packsDone = 0;
-      for (const packId of packs.keys()) {
+      for (const [packId, descriptor] of packs) {
         signal.throwIfAborted();
-        if (!(await this.#isWhole(packId))) {
+        const isWhole = !lost.has(packId) && (await features.check(packId)) === 'whole';
+        if (lost.has(packId)) await set.makeIndex(packId, descriptor);
+        if ((await features.check(packId)) !== 'whole') {
           await this.#rebuildPack(set, packId, signal);
-          rebuilt += 1;
         }
+        if (!isWhole) rebuilt += 1;
         packsDone += 1;
         onProgress({ packsDone, packs: packs.size });
       }
@@ -56,13 +60,13 @@ export class IndexRebuilder {
     });
   }
 
-  async #isWhole(packId: PackId): Promise<boolean> {
-    try {
-      return (await this.#components.features.get(packId)) !== undefined;
-    } catch (error) {
-      if (hasCode(error, 'ERR_INDEX_CORRUPT')) return false;
-      throw error;
+  /** Packs whose chunks are not indexed, before anybody opens them and makes up for it. */
+  async #lostIndexes(packIds: Iterable<PackId>): Promise<ReadonlySet<PackId>> {
+    const lost = new Set<PackId>();
+    for (const packId of packIds) {
+      if ((await this.#components.index.check(packId)) !== 'whole') lost.add(packId);
     }
+    return lost;
   }
 
   async #rebuildPack(set: PackSet, packId: PackId, signal: AbortSignal): Promise<void> {

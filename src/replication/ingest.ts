@@ -15,14 +15,8 @@ import { printablePath } from './printable-path.ts';
 import type { RecipeCursor } from './recipe-cursor.ts';
 import { RecipeWriter } from './recipe-writer.ts';
 import type { PublishProgress, SkippedPath } from './site-view.ts';
-import type { StampCursor, StampWriter } from './stamp-store.ts';
+import type { StampWriter } from './stamp-store.ts';
 import type { SourceEntry, SourceTree } from './tree-scanner.ts';
-
-/** What the parent snapshot knows of the files. */
-export interface ParentFiles {
-  readonly recipe: RecipeCursor;
-  readonly stamps: StampCursor;
-}
 
 export interface IngestResult {
   readonly recipe: RecipeRoot;
@@ -45,20 +39,6 @@ interface Init {
   readonly threads: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PublishProgress) => void;
-}
-
-/** Which files must be read, and how many bytes that is at most. */
-export interface ReadPlan {
-  readonly files: readonly SourceEntry[];
-  readonly bytes: number;
-}
-
-/** Compares the scan with the parent's stamps; without stamps every file is read. */
-export function planRead(tree: SourceTree, stamps: StampCursor | undefined): ReadPlan {
-  const files = tree.entries.filter(
-    ({ type, path, stat }) => type === 'file' && stamps?.matches(path, stat) !== true,
-  );
-  return { files, bytes: files.reduce((sum, { stat }) => sum + stat.size, 0) };
 }
 
 export class Ingest {
@@ -84,21 +64,22 @@ export class Ingest {
   }
 
   /** The chunks are stored when this resolves, except those that the sink still holds. */
-  async run(plan: ReadPlan, parent: RecipeCursor | undefined): Promise<IngestResult> {
+  async run(parent: RecipeCursor | undefined): Promise<IngestResult> {
     const { tree, signal } = this.#init;
-    const results = this.#reader(plan).read(plan.files);
-    let nextToRead = 0;
-    for (const entry of tree.entries) {
-      signal.throwIfAborted();
-      if (entry === plan.files[nextToRead]) {
-        nextToRead += 1;
-        this.#passKnown();
-        const next: IteratorResult<ReadResult, unknown> = await results.next();
-        if (next.done !== true) await this.#addRead(next.value);
-      } else {
-        await this.#addKnown(entry, parent);
+    const results = this.#reader().read(tree.entriesToRead());
+    for await (const batch of tree.entries()) {
+      for (const { entry, isToRead } of batch) {
+        signal.throwIfAborted();
+        if (isToRead) {
+          this.#passKnown();
+          const next: IteratorResult<ReadResult, unknown> = await results.next();
+          if (next.done !== true) await this.#addRead(next.value);
+        } else {
+          await this.#addKnown(entry, parent);
+        }
+        this.#filesDone += 1;
       }
-      this.#filesDone += 1;
+      await this.#components.stamps.flush();
     }
     return {
       recipe: await this.#recipe.finish(),
@@ -110,7 +91,7 @@ export class Ingest {
     };
   }
 
-  #reader(plan: ReadPlan): FileReader {
+  #reader(): FileReader {
     const { sink } = this.#components;
     const { tree, keys, threads, signal, onProgress } = this.#init;
     const onRead = (bytes: number): void => {
@@ -118,9 +99,9 @@ export class Ingest {
       onProgress({
         stage: 'ingest',
         bytesDone: this.#bytesRead,
-        bytesTotal: plan.bytes,
+        bytesTotal: tree.toReadBytes,
         filesDone: this.#filesDone,
-        filesTotal: tree.entries.length,
+        filesTotal: tree.entryCount,
         packBytes: sink.packBytes,
       });
     };

@@ -8,6 +8,7 @@ import type { ManifestBody } from '../dataset/manifest.ts';
 import { packsToMerge, type MergeRules } from '../dataset/merge-plan.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { SealedPack } from '../store/pack-writer.ts';
 import type { SnapshotRow } from '../store/rows.ts';
@@ -32,6 +33,7 @@ interface Components {
   readonly chain: SnapshotChain;
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly library: PackLibrary;
   readonly exchange: PackExchange;
   readonly distribution: Pick<Distribution, 'announce'>;
@@ -127,7 +129,7 @@ export class Maintenance {
   ): Promise<Done> {
     const plan = await this.#plan(dataset, parent, set, options);
     if (options.dryRun || plan.merged.size === 0) return { plan, sealed: [] };
-    const { packs, registry } = this.#components;
+    const { index, packs, registry } = this.#components;
     const { signal, onProgress } = options;
     const bytesTotal = sizeOfFrames(plan.frames);
     const { genesis } = await registry.genesisOf(dataset);
@@ -138,7 +140,10 @@ export class Maintenance {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: genesis.zstdLevel },
       signal,
       onBytes: (bytesDone) => onProgress({ stage: 'merge', bytesDone, bytesTotal }),
-      onSealed: (made) => copyFeatures(this.#components, set, made),
+      onPack: async (pack) => {
+        await index.put(pack.packId, pack.trailer);
+        await copyFeatures(this.#components, set, pack);
+      },
     });
     return { plan, sealed };
   }
@@ -170,7 +175,7 @@ export class Maintenance {
   }
 
   async #commit(dataset: Dataset, parent: Parent, { plan, sealed }: Done): Promise<SnapshotRow> {
-    const { commit, exchange, library, stamps } = this.#components;
+    const { commit, exchange, stamps } = this.#components;
     const { recipe, fileCount, contentBytes, allocatedBytes } = parent.body;
     // When this fails, the packs stay until the next start: who knows whether the manifest counts.
     const row = await commit.commit(dataset, {
@@ -185,7 +190,6 @@ export class Maintenance {
     });
     // The files are those of the parent: the next publish need not read them again.
     await stamps.carry(dataset.id, parent.row.snapshotId, row.snapshotId);
-    library.addSealed(dataset, sealed);
     await exchange.share(sealed);
     return row;
   }

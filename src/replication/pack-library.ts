@@ -3,16 +3,20 @@
 // meets is repaired from peers, named by pack and part.
 import { ReplicationError, hasCode } from '../base/errors.ts';
 import { REPAIR_ROUNDS_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/logger.ts';
 import type { DatasetId, PackId } from '../dataset/ids.ts';
+import type { ChunkIndexInit } from '../store/chunk-index.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
-import type { SealedPack } from '../store/pack-writer.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
 import type { PackExchange } from './pack-exchange.ts';
 import type { PackMap } from './snapshot-chain.ts';
 
 interface Components {
   readonly packs: PackStore;
+  readonly index: IndexStore;
+  readonly logger: Logger;
   readonly registry: DatasetRegistry;
   /** Undefined: damage is reported and not repaired. */
   readonly exchange: PackExchange | undefined;
@@ -20,15 +24,17 @@ interface Components {
 
 export class PackLibrary {
   readonly #components: Components;
+  readonly #init: ChunkIndexInit;
   readonly #sets = new Map<DatasetId, PackSet>();
 
-  constructor(components: Components) {
+  constructor(components: Components, init: ChunkIndexInit = {}) {
     this.#components = components;
+    this.#init = init;
   }
 
   /**
-   * Runs work with all these packs open. When it meets a damaged or lost pack, that pack is
-   * repaired and the work is run again from its start.
+   * Runs work with all these packs open. When it meets a damaged or lost pack, or index file, that
+   * is repaired and the work is run again from its start.
    */
   async reading<T>(
     dataset: Dataset,
@@ -40,6 +46,7 @@ export class PackLibrary {
       try {
         return await work(await this.#open(dataset, packs));
       } catch (error) {
+        if (round < REPAIR_ROUNDS_MAX && (await this.#dropIndex(dataset, error))) continue;
         const packId = damagedPack(error);
         const descriptor = packId === undefined ? undefined : packs.get(packId);
         const { exchange } = this.#components;
@@ -64,21 +71,26 @@ export class PackLibrary {
   /** Opens some packs beside those that are kept open. ERR_PACK_MISSING, ERR_PACK_CORRUPT. */
   async openApart(dataset: Dataset, packs: PackMap): Promise<PackSet> {
     const secrets = await this.#components.registry.secretsOf(dataset);
-    const set = new PackSet(this.#components.packs, { secrets });
+    const set = new PackSet(this.#components, { secrets, ...this.#init });
     for (const [packId, descriptor] of packs) await set.add(packId, descriptor);
     return set;
   }
 
-  /** Adds a pack that this process has just written. */
-  addSealed(dataset: Dataset, packs: readonly SealedPack[]): void {
-    for (const pack of packs) this.#sets.get(dataset.id)?.addSealed(pack);
+  /** True when an index file was damaged: it is gone, and will be made anew of its pack. */
+  async #dropIndex(dataset: Dataset, error: unknown): Promise<boolean> {
+    if (!hasCode(error, 'ERR_INDEX_CORRUPT')) return false;
+    const { index, logger } = this.#components;
+    logger.warn('index file removed', { error: error.message });
+    this.#sets.delete(dataset.id);
+    await index.remove(error.details['packId'] as PackId);
+    return true;
   }
 
   async #open(dataset: Dataset, packs: PackMap): Promise<PackSet> {
     let set = this.#sets.get(dataset.id);
     if (set === undefined || [...set.packIds].some((packId) => !packs.has(packId))) {
       const secrets = await this.#components.registry.secretsOf(dataset);
-      set = new PackSet(this.#components.packs, { secrets });
+      set = new PackSet(this.#components, { secrets, ...this.#init });
       this.#sets.set(dataset.id, set);
     }
     for (const [packId, descriptor] of packs) await set.add(packId, descriptor);

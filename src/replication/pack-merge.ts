@@ -16,7 +16,7 @@ import type { DiskFile } from '../store/disk.ts';
 import { packCorrupt, packMissing } from '../store/pack-reader.ts';
 import { PackSession, type PackSessionInit } from '../store/pack-session.ts';
 import type { PackStore } from '../store/pack-store.ts';
-import type { FrameToStore, SealedPack } from '../store/pack-writer.ts';
+import type { FrameToStore, SealedPack, WrittenPack } from '../store/pack-writer.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { FramesOfPack } from './live-chunks.ts';
 
@@ -31,8 +31,8 @@ export interface MergeInit {
   readonly signal: AbortSignal;
   /** Called with the bytes copied so far. */
   readonly onBytes?: (bytes: number) => void;
-  /** Called when all packs are made; when it rejects they are removed. */
-  readonly onSealed?: (packs: readonly SealedPack[]) => Promise<void>;
+  /** Called for each pack when it is durable; when it rejects all of them are removed. */
+  readonly onPack?: (pack: WrittenPack) => Promise<void>;
 }
 
 /** Bytes of frames. */
@@ -56,9 +56,10 @@ export async function mergePacks(
   const session = new PackSession(packs, {
     keys: init.keys,
     firstTargetSize: PACK_TARGET_SIZE_MAX,
-    onPack: (pack) => {
-      sealed.push(pack);
-      return Promise.resolve();
+    onPack: async (pack) => {
+      const { packId, descriptor } = pack;
+      sealed.push({ packId, descriptor });
+      await init.onPack?.(pack);
     },
   });
   try {
@@ -73,7 +74,6 @@ export async function mergePacks(
       }
     }
     await session.finish();
-    await init.onSealed?.(sealed);
     return sealed;
   } catch (error) {
     await session.abort();

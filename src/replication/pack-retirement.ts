@@ -7,6 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import type { PackId, SnapshotId } from '../dataset/ids.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { announcedPacks } from './announced-session.ts';
 import type { Dataset, DatasetRegistry } from './dataset-registry.ts';
@@ -19,6 +20,7 @@ interface Components {
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly exchange: PackExchange;
+  readonly index: IndexStore;
   readonly features: FeatureStore;
   readonly holds: PackHolds;
   readonly logger: Logger;
@@ -54,7 +56,7 @@ export class PackRetirement {
   }
 
   async #run(dataset: Dataset): Promise<number> {
-    const { catalogue, exchange, features, holds, logger } = this.#components;
+    const { catalogue, exchange, features, holds, index, logger } = this.#components;
     // Read first: whoever needs a pack says so in the catalogue before it has a row there.
     const rows = await catalogue.packs.entries();
     const needed = await this.#needed(dataset);
@@ -63,6 +65,7 @@ export class PackRetirement {
       const packId = key as PackId;
       if (value.datasetId !== dataset.id || needed.has(packId) || holds.has(packId)) continue;
       await exchange.remove(packId, value);
+      await index.remove(packId);
       await features.remove(packId);
       count += 1;
     }

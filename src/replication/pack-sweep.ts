@@ -80,7 +80,6 @@ export class PackSweep {
       const row = await chain.snapshot(dataset.id, snapshotId);
       recipes.push((await chain.body(row)).recipe);
     }
-    library.addSealed(dataset, next.packs);
     const packs: PackMap = new Map([
       ...parent.packs,
       ...next.packs.map(({ descriptor }) => [packIdOf(descriptor), descriptor] as const),

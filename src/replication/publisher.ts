@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes snapshots of folders: scan, ingest, packs, manifest; durable, then shared, then pushed.
 import type { Clock } from '../base/clock.ts';
-import { PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
+import { ENTRY_INDEX_SIZE, PACK_GROWTH, PACK_OVERHEAD } from '../base/limits.ts';
 import type { Logger } from '../base/logger.ts';
-import { ChunkSet } from '../store/chunk-set.ts';
+import type { ChunkIndexInit } from '../store/chunk-index.ts';
 import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import { PackSession } from '../store/pack-session.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
-import type { SealedPack } from '../store/pack-writer.ts';
+import type { SealedPack, WrittenPack } from '../store/pack-writer.ts';
 import { Reservation } from '../store/reservation.ts';
 import type { SnapshotRow } from '../store/rows.ts';
 import { BaseFinder } from './base-finder.ts';
@@ -16,8 +17,9 @@ import { ChunkSink, type FrameSink } from './chunk-sink.ts';
 import { datasetKeys, type DatasetKeys } from './dataset-keys.ts';
 import type { DatasetLocks } from './dataset-locks.ts';
 import type { Dataset, DatasetParameters, DatasetRegistry } from './dataset-registry.ts';
-import { NewFeatures, loadSimilarity } from './feature-index.ts';
-import { Ingest, planRead, type IngestResult, type ReadPlan } from './ingest.ts';
+import { loadSimilarity } from './feature-index.ts';
+import { Ingest, type IngestResult } from './ingest.ts';
+import { NewChunks } from './new-chunks.ts';
 import type { PackAnnouncer, PublishSession } from './pack-announcer.ts';
 import type { PackLibrary } from './pack-library.ts';
 import type { Forgotten, PackSweep } from './pack-sweep.ts';
@@ -26,12 +28,13 @@ import { readRecipe } from './recipe-reader.ts';
 import type { PublishProgress } from './site-view.ts';
 import type { SnapshotChain } from './snapshot-chain.ts';
 import type { Parent, SnapshotCommit } from './snapshot-commit.ts';
-import { StampWriter, type StampStore } from './stamp-store.ts';
+import type { StampStore, StampWriter } from './stamp-store.ts';
 import { scanTree, type SourceTree } from './tree-scanner.ts';
 
 interface Components {
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly stamps: StampStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
@@ -44,7 +47,7 @@ interface Components {
   readonly logger: Logger;
 }
 
-interface Init extends DatasetParameters {
+interface Init extends DatasetParameters, ChunkIndexInit {
   readonly packsFolder: string;
   readonly threads: number;
 }
@@ -93,7 +96,7 @@ interface PackWriting extends FrameSink {
 interface PacksInit {
   readonly level: number;
   /** Milliseconds since the start of the publish. */
-  readonly onPack: (pack: SealedPack) => Promise<number>;
+  readonly onPack: (pack: WrittenPack) => Promise<number>;
 }
 
 interface Ingested {
@@ -137,17 +140,27 @@ export class Publisher {
     const startMs = clock.monotonicMs();
     const scanStartMs = clock.now();
     options.onProgress({ stage: 'scan' });
-    const tree = await scanTree(options.folder, options.signal);
     const parent = await this.#parentOf(dataset);
+    const tree = await this.#scan(dataset, parent, options);
     const packs = parent?.packs ?? new Map();
     const place = { epoch: parent?.row.epoch ?? 0, parent: parent?.row.snapshotId ?? null };
     const session = await announcer.open(dataset, place);
-    const ingested = await library.reading(dataset, packs, options.signal, (set) =>
-      this.#ingest(dataset, { tree, scanStartMs, startMs, parent, known: set, session }, options),
-    );
-    const row = await this.#commit(dataset, { parent, session }, ingested, options.signal);
+    let ingested: Ingested;
+    try {
+      const from = { tree, scanStartMs, startMs, parent, session };
+      ingested = await library.reading(dataset, packs, options.signal, (known) =>
+        this.#ingest(dataset, { ...from, known }, options),
+      );
+    } finally {
+      await tree.close();
+    }
+    let row: SnapshotRow;
+    try {
+      row = await this.#commit(dataset, { parent, session }, ingested, options.signal);
+    } finally {
+      await ingested.stamps.discard();
+    }
     session.close();
-    library.addSealed(dataset, ingested.packs);
     const ingestMs = Math.round(clock.monotonicMs() - startMs);
     const { result, uniqueBytes, firstPackMs } = ingested;
     logger.info('snapshot published', {
@@ -168,40 +181,48 @@ export class Publisher {
     return newest && { ...newest, body: await chain.body(newest.row) };
   }
 
+  /** Files that look as they did in the parent are not to be read, unless all are. */
+  async #scan(
+    dataset: Dataset,
+    parent: Parent | undefined,
+    { folder, checksum, signal }: PublishOptions,
+  ): Promise<SourceTree> {
+    const stamps =
+      parent === undefined || checksum
+        ? undefined
+        : await this.#components.stamps.load(dataset.id, parent.row.snapshotId);
+    try {
+      return await scanTree(folder, { stamps, scratchFolder: this.#init.packsFolder, signal });
+    } finally {
+      await stamps?.close();
+    }
+  }
+
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
     const { registry, stamps } = this.#components;
-    const { known, parent, session, tree, scanStartMs } = from;
+    const { known, parent, tree, scanStartMs } = from;
     const { genesis } = await registry.genesisOf(dataset);
     const keys = datasetKeys(await registry.secretsOf(dataset));
     const { signal, onProgress } = options;
-    const cursor =
-      parent === undefined || options.checksum
-        ? undefined
-        : await stamps.load(dataset.id, parent.row.snapshotId);
-    const plan = planRead(tree, cursor);
-    const recipe =
-      parent === undefined || cursor === undefined
-        ? undefined
-        : new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
-    const added = new ChunkSet();
-    const features = new NewFeatures(added);
-    const writing = await this.#startPacks(plan, keys, {
+    const recipe = parent && new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
+    const added = new NewChunks(this.#components, this.#init);
+    const writing = await this.#startPacks(tree, keys, {
       level: genesis.zstdLevel,
-      onPack: (pack) => this.#share(pack, from, features),
+      onPack: (pack) => this.#share(pack, from, added),
     });
     const { threads } = this.#init;
     const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const sink = new ChunkSink(
-      { known, added, bases, features, frames: writing },
+      { known, added, bases, frames: writing },
       { keys, compressionLevel: genesis.zstdLevel, threads },
     );
-    const newStamps = new StampWriter({ scanStartMs });
+    const newStamps = stamps.write(dataset.id, { scanStartMs });
     try {
       const ingest = new Ingest(
         { sink, stamps: newStamps },
         { tree, keys: { ...keys, average: genesis.chunkAverage }, threads, signal, onProgress },
       );
-      const result = await ingest.run(plan, recipe);
+      const result = await ingest.run(recipe);
       await sink.finish();
       await writing.session.finish();
       signal.throwIfAborted();
@@ -210,10 +231,11 @@ export class Publisher {
       return { result, uniqueBytes: sink.uniqueBytes, ...packs, stamps: newStamps };
     } catch (error) {
       await sink.finish().catch(() => undefined);
+      await newStamps.discard();
       await writing.session.abort();
       // A full disk needs the room.
       await writing.reservation.release();
-      await session.abandon();
+      await from.session.abandon();
       throw error;
     } finally {
       await recipe?.close();
@@ -223,19 +245,19 @@ export class Publisher {
 
   /** The pack can be fetched when this resolves; the number of milliseconds since the start. */
   async #share(
-    pack: SealedPack,
+    pack: WrittenPack,
     { session, startMs }: IngestFrom,
-    features: NewFeatures,
+    added: NewChunks,
   ): Promise<number> {
-    const { clock, logger, packs } = this.#components;
+    const { clock, features, index, logger, packs } = this.#components;
     const { packId } = pack;
-    const index = this.#components.features;
     try {
-      await index.put(packId, features.ofPack(pack));
+      await added.seal(pack);
       await session.add(pack);
     } catch (error) {
       await packs.remove(packId);
       await index.remove(packId);
+      await features.remove(packId);
       throw error;
     }
     const sinceStartMs = Math.round(clock.monotonicMs() - startMs);
@@ -244,15 +266,17 @@ export class Publisher {
   }
 
   /** Takes the space that the packs may need at most, and gives it back as they are written. */
-  async #startPacks(plan: ReadPlan, keys: DatasetKeys, init: PacksInit): Promise<PackWriting> {
-    const bytes = Math.ceil(plan.bytes * PACK_GROWTH) + PACK_OVERHEAD;
+  async #startPacks(tree: SourceTree, keys: DatasetKeys, init: PacksInit): Promise<PackWriting> {
+    const entryBytes = tree.entryCount * ENTRY_INDEX_SIZE;
+    const bytes = Math.ceil(tree.toReadBytes * PACK_GROWTH) + PACK_OVERHEAD + entryBytes;
     const reservation = await Reservation.take(this.#init.packsFolder, bytes);
     const { keyEpoch } = keys;
     const session = new PackSession(this.#components.packs, {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: init.level },
       onPack: async (pack) => {
+        const { packId, descriptor } = pack;
         const sinceStartMs = await init.onPack(pack);
-        writing.sealed.push(pack);
+        writing.sealed.push({ packId, descriptor });
         writing.firstPackMs ??= sinceStartMs;
       },
     });
@@ -276,7 +300,7 @@ export class Publisher {
     ingested: Ingested,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    const { commit, stamps } = this.#components;
+    const { commit } = this.#components;
     const { recipe, fileCount, contentBytes, allocatedBytes } = ingested.result;
     const forgotten = await this.#forget(dataset, { parent, session }, ingested, signal);
     // When this fails, the packs stay until the next publish or start: who knows whether the
@@ -289,7 +313,7 @@ export class Publisher {
         ...forgotten,
         packsAdded: ingested.packs.map(({ descriptor }) => descriptor),
       },
-      onSigned: (snapshotId) => stamps.save(dataset.id, snapshotId, ingested.stamps),
+      onSigned: (snapshotId) => ingested.stamps.save(snapshotId),
       ops: session.closeOps(),
     });
   }

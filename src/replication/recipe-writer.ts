@@ -18,8 +18,9 @@ import type { ChunkSink } from './chunk-sink.ts';
 export class RecipeWriter {
   readonly #sink: ChunkSink;
   readonly #keys: ChunkKeys;
-  #pieces: Buffer[] = [RECIPE_HEADER];
-  #pending = RECIPE_HEADER.length;
+  /** What is to be cut, in its first bytes: kept one by one, entries are as many objects. */
+  #bytes = Buffer.allocUnsafeSlow(RECIPE_BATCH_SIZE);
+  #pending = RECIPE_HEADER.copy(this.#bytes);
   #length = 0;
   readonly #chunks: ChunkRef[] = [];
 
@@ -35,8 +36,13 @@ export class RecipeWriter {
 
   /** An entry as another recipe has it. */
   async appendEncoded(bytes: Buffer): Promise<void> {
-    this.#pieces.push(bytes);
-    this.#pending += bytes.length;
+    const needed = this.#pending + bytes.length;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+      this.#bytes.copy(larger, 0, 0, this.#pending);
+      this.#bytes = larger;
+    }
+    this.#pending += bytes.copy(this.#bytes, this.#pending);
     if (this.#pending >= RECIPE_BATCH_SIZE) await this.#cut(false);
   }
 
@@ -61,13 +67,14 @@ export class RecipeWriter {
   }
 
   async #cut(isLast: boolean): Promise<void> {
-    const stream = Buffer.concat(this.#pieces);
+    const stream = this.#bytes.subarray(0, this.#pending);
     const { lengths, ids, consumed } = await cutAndName(this.#keys, stream, isLast);
     await this.#sink.add(new SharedBuffer(stream), 0, lengths, ids);
     pushRefs(this.#chunks, lengths, ids);
     this.#length += consumed;
-    this.#pieces = [stream.subarray(consumed)];
-    this.#pending = stream.length - consumed;
+    // The sink may hold what was cut.
+    this.#bytes = Buffer.allocUnsafeSlow(RECIPE_BATCH_SIZE + stream.length - consumed);
+    this.#pending = stream.copy(this.#bytes, 0, consumed);
   }
 
   async #store(bytes: Buffer): Promise<ChunkRef[]> {

@@ -323,6 +323,8 @@ export interface VerifyResult {
     /** Fetched again from a peer. */
     readonly repaired: boolean;
   }[];
+  /** Paths of index files of the packs that are damaged; nothing of the data depends on them. */
+  readonly badIndexFiles: readonly string[];
 }
 
 /** An ed2k link and what it names. */

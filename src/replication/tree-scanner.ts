@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads what a folder holds, without file contents: one entry a path, in the order of a recipe.
+// Reads what a folder holds, without file contents: one entry a path, in the order of a recipe, and
+// which files have to be read.
 import { lstat } from 'node:fs/promises';
 import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';
-import { comparePaths, pathProblem } from '../dataset/recipe-path.ts';
+import { pathProblem } from '../dataset/recipe-path.ts';
 import type { Hole, Xattr } from '../dataset/recipe.ts';
-import { readTree, type EntryStat, type TreeEntry } from '../native/folder.ts';
+import { walkTree, type EntryStat, type TreeEntry } from '../native/folder.ts';
+import { Spool } from '../store/spool.ts';
 import { printablePath } from './printable-path.ts';
 import type { SkippedPath } from './site-view.ts';
+import {
+  SourceSpoolWriter,
+  entriesToRead,
+  spooledEntries,
+  type SpooledEntry,
+} from './source-spool.ts';
+import type { StampCursor } from './stamp-store.ts';
 
 export interface SourceEntry {
   /** Relative to the scanned folder, raw bytes; empty for the folder itself. */
@@ -19,30 +28,80 @@ export interface SourceEntry {
   readonly holes: readonly Hole[];
 }
 
+/** What was found, to be read as often as needed; to be closed. */
 export interface SourceTree {
   /** Absolute. */
   readonly root: Buffer;
-  readonly entries: readonly SourceEntry[];
+  readonly entryCount: number;
+  /** Files whose content must be read, and their bytes. */
+  readonly toReadCount: number;
+  readonly toReadBytes: number;
   readonly skipped: readonly SkippedPath[];
+  entries(): AsyncGenerator<readonly SpooledEntry[]>;
+  entriesToRead(): AsyncGenerator<readonly SourceEntry[]>;
+  close(): Promise<void>;
+}
+
+interface Options {
+  /** Where the list of a large tree is kept meanwhile. */
+  readonly scratchFolder: string;
+  /** Undefined: every file is to be read. */
+  readonly stamps: StampCursor | undefined;
+  readonly signal?: AbortSignal;
 }
 
 const SLASH = Buffer.from('/');
 
-/** Walks the folder. Links are not followed; what cannot be replicated is skipped and named. */
-export async function scanTree(folder: string, signal?: AbortSignal): Promise<SourceTree> {
+/**
+ * Walks the folder, in the order of a recipe. Links are not followed; what cannot be replicated is
+ * skipped and named. A file is to be read unless it looks as its stamp.
+ */
+export async function scanTree(folder: string, options: Options): Promise<SourceTree> {
   await refuseNonFolder(folder);
   const root = Buffer.from(folder);
-  let found: TreeEntry[];
+  const spool = new Spool(options.scratchFolder);
   try {
-    found = await readTree(root, signal);
+    const counts = await scanInto(spool, root, options);
+    return {
+      root,
+      ...counts,
+      entries: () => spooledEntries(spool),
+      entriesToRead: () => entriesToRead(spool),
+      close: () => spool.close(),
+    };
   } catch (error) {
+    await spool.close();
     if (errnoOf(error) === undefined) throw error;
     throw storageError(folder, error);
   }
-  found.sort((a, b) => comparePaths(a.path, b.path));
+}
+
+async function scanInto(
+  spool: Spool,
+  root: Buffer,
+  { stamps, signal }: Options,
+): Promise<Pick<SourceTree, 'entryCount' | 'toReadCount' | 'toReadBytes' | 'skipped'>> {
+  const writer = new SourceSpoolWriter(spool);
   const selection = new Selection();
-  for (const entry of found) selection.add(entry);
-  return { root, entries: selection.entries, skipped: selection.skipped };
+  let entryCount = 0;
+  let toReadCount = 0;
+  let toReadBytes = 0;
+  for await (const batch of walkTree(root, signal)) {
+    for (const found of batch) {
+      const entry = selection.take(found);
+      if (entry === undefined) continue;
+      const { path, stat, type } = entry;
+      const isToRead = type === 'file' && (await stamps?.matches(path, stat)) !== true;
+      const full = writer.add(entry, isToRead);
+      if (full !== undefined) await full;
+      entryCount += 1;
+      if (!isToRead) continue;
+      toReadCount += 1;
+      toReadBytes += stat.size;
+    }
+  }
+  await writer.finish();
+  return { entryCount, toReadCount, toReadBytes, skipped: selection.skipped };
 }
 
 async function refuseNonFolder(folder: string): Promise<void> {
@@ -58,34 +117,34 @@ async function refuseNonFolder(folder: string): Promise<void> {
 
 /** Sorts out what a recipe can hold, and which names are of one inode. */
 class Selection {
-  readonly entries: SourceEntry[] = [];
   readonly skipped: SkippedPath[] = [];
   /** First path of an inode that has several names. */
   readonly #linked = new Map<string, Buffer>();
 
-  add(entry: TreeEntry): void {
+  /** Undefined for what is left out. */
+  take(entry: TreeEntry): SourceEntry | undefined {
     const { path, stat, error, target, attributes, holes } = entry;
     // Gone between listing and look: as if it had never been there.
-    if (error === 'ENOENT') return;
+    if (error === 'ENOENT') return undefined;
     if (stat === undefined || error !== undefined || pathProblem(path) !== undefined) {
       this.skipped.push({ path: printablePath(path), reason: 'unreadable' });
-      return;
+      return undefined;
     }
     const { type } = stat;
     if (type === 'fifo' || type === 'socket' || type === 'device') {
       this.skipped.push({ path: printablePath(path), reason: type });
-      return;
+      return undefined;
     }
     const first = type === 'folder' ? undefined : this.#firstName(path, stat);
     const text = first ?? target;
-    this.entries.push({
+    return {
       path,
       type: first === undefined ? type : 'hardlink',
       stat,
       xattrs: attributes,
       ...(text === undefined ? {} : { target: text }),
       holes,
-    });
+    };
   }
 
   /** The path under which an inode with several names was met before. */

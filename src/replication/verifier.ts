@@ -10,6 +10,8 @@ import type { RecipeEntry } from '../dataset/recipe.ts';
 import { verifyParts } from '../native/file-hasher.ts';
 import { readTree, type TreeEntry } from '../native/folder.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import type { FeatureStore } from '../store/feature-store.ts';
+import type { IndexStore } from '../store/index-store.ts';
 import type { PackSet } from '../store/pack-set.ts';
 import type { PackStore } from '../store/pack-store.ts';
 import type { SnapshotRow } from '../store/rows.ts';
@@ -30,6 +32,8 @@ import { absolutePath } from './tree-scanner.ts';
 interface Components {
   readonly catalogue: Catalogue;
   readonly packs: PackStore;
+  readonly index: IndexStore;
+  readonly features: FeatureStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly library: PackLibrary;
@@ -66,6 +70,7 @@ export class Verifier {
     const release = this.#components.holds.hold(packs.keys());
     try {
       const badParts = await this.#verifyPacks(dataset, packs, options);
+      const badIndexFiles = await this.#verifyIndex(packs);
       const differences =
         replica === undefined
           ? []
@@ -77,6 +82,7 @@ export class Verifier {
         bytes: row.contentBytes,
         differences,
         badParts,
+        badIndexFiles,
       };
     } finally {
       release();
@@ -118,6 +124,17 @@ export class Verifier {
       onProgress({ stage: 'packs', bytesDone });
     }
     return found;
+  }
+
+  async #verifyIndex(packs: PackMap): Promise<string[]> {
+    const { features, index } = this.#components;
+    const bad: string[] = [];
+    for (const packId of packs.keys()) {
+      for (const store of [index, features]) {
+        if ((await store.check(packId)) === 'damaged') bad.push(store.path(packId));
+      }
+    }
+    return bad;
   }
 
   #verifyReplica(

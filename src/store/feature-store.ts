@@ -2,8 +2,8 @@
 // Super-features of the chunks of each pack, in a file of this site alone: what the next publish
 // finds bases by. Lost or damaged ones cost bytes in later packs and nothing else.
 //
-// file = magic "MPXF" | version u8 = 1 | zero[3] | (super-feature u32le)[4] for each chunk of the
-//   pack's trailer | SHA-256 of all before
+// file = magic "MPXF" | version u8 = 1 | zero[3] | (super-feature u32)[4] for each chunk of the
+//   pack's trailer, numbers as this machine has them | SHA-256 of all before
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ReplicationError } from '../base/errors.ts';
@@ -12,6 +12,7 @@ import type { PackId } from '../dataset/ids.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
 import { TEMPORARY_SUFFIX, readBounded, writeAtomic } from './atomic-file.ts';
 import { realDisk, type Disk } from './disk.ts';
+import { indexState, type IndexState } from './index-store.ts';
 
 const MAGIC = Buffer.from('MPXF\x01\0\0\0', 'latin1');
 const HASH_SIZE = 32;
@@ -29,21 +30,23 @@ export class FeatureStore {
     this.#disk = disk;
   }
 
+  /** Where the file of the pack lies, or would lie. */
+  path(packId: PackId): string {
+    return join(this.#folder, `${packId}.features`);
+  }
+
   /** features has SUPER_FEATURE_COUNT numbers for each chunk of the pack; 0 is none. */
   put(packId: PackId, features: Uint32Array): Promise<void> {
-    const body = Buffer.allocUnsafe(features.length * FEATURE_SIZE);
-    for (const [index, feature] of features.entries()) {
-      body.writeUInt32LE(feature, index * FEATURE_SIZE);
-    }
+    const body = bytesOf(features);
     const hash = createHash('sha256').update(MAGIC).update(body).digest();
-    return writeAtomic(this.#path(packId), Buffer.concat([MAGIC, body, hash]), {
+    return writeAtomic(this.path(packId), Buffer.concat([MAGIC, body, hash]), {
       disk: this.#disk,
     });
   }
 
   /** Undefined when there is no file; ERR_INDEX_CORRUPT that names it when it is damaged. */
   async get(packId: PackId): Promise<Uint32Array | undefined> {
-    const path = this.#path(packId);
+    const path = this.path(packId);
     const bytes = await readBounded(path, FILE_SIZE_MAX, this.#disk);
     if (bytes === undefined) return undefined;
     const bodySize = bytes.length - MAGIC.length - HASH_SIZE;
@@ -57,14 +60,18 @@ export class FeatureStore {
     if (!isSound) {
       throw new ReplicationError('ERR_INDEX_CORRUPT', `${path} is damaged`, { path, packId });
     }
-    return Uint32Array.from({ length: bodySize / FEATURE_SIZE }, (_, index) =>
-      body.readUInt32LE(index * FEATURE_SIZE),
-    );
+    const features = new Uint32Array(bodySize / FEATURE_SIZE);
+    body.copy(bytesOf(features));
+    return features;
   }
 
-  /** Removes a pack's file; absent is fine. */
+  check(packId: PackId): Promise<IndexState> {
+    return indexState(() => this.get(packId));
+  }
+
+  /** Removes the file of a pack; absent is fine. */
   remove(packId: PackId): Promise<void> {
-    return this.#disk.remove(this.#path(packId));
+    return this.#disk.remove(this.path(packId));
   }
 
   /** Removes the files of packs that are not in the set, and what interrupted writes left. */
@@ -77,8 +84,8 @@ export class FeatureStore {
       }
     }
   }
+}
 
-  #path(packId: PackId): string {
-    return join(this.#folder, `${packId}.features`);
-  }
+function bytesOf(features: Uint32Array): Buffer {
+  return Buffer.from(features.buffer, features.byteOffset, features.byteLength);
 }

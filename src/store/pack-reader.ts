@@ -6,21 +6,20 @@ import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { PackId } from '../dataset/ids.ts';
 import { deriveEpochKeys } from '../dataset/keys.ts';
 import type { DomainSecrets } from '../dataset/keys.ts';
-import { PACK_FOOTER_SIZE, decodeFooter, decodeTrailer } from '../dataset/pack-layout.ts';
-import type { FrameEntry } from '../dataset/pack-layout.ts';
+import { PACK_FOOTER_SIZE, decodeFooter, scanTrailer } from '../dataset/pack-layout.ts';
 import { partIndexAt } from '../ed2k/part-arithmetic.ts';
 import { decodeFrames } from '../native/frame.ts';
 import type { PackStore } from './pack-store.ts';
 
 /**
- * The frames of a pack that lies in the store, from its trailer. ERR_PACK_MISSING when it is not
- * here, ERR_PACK_CORRUPT when its bytes are not what was encrypted, ERR_KEY_MISSING.
+ * The trailer of a pack that lies in the store, decrypted and checked. ERR_PACK_MISSING when it is
+ * not here, ERR_PACK_CORRUPT when its bytes are not what was encrypted, ERR_KEY_MISSING.
  */
 export async function readTrailer(
   packs: PackStore,
   pack: { readonly packId: PackId; readonly descriptor: PackDescriptor },
   secrets: DomainSecrets,
-): Promise<FrameEntry[]> {
+): Promise<Buffer> {
   const { packId, descriptor } = pack;
   const { trailerOffset, trailerLength, keyEpoch } = descriptor;
   const tail = await readTail(packs, packId, descriptor);
@@ -36,7 +35,8 @@ export async function readTrailer(
     const item = { frame: tail.subarray(0, trailerLength), codec, keyEpoch, rawLength };
     const [trailer] = await decodeFrames(keys, [item]);
     if (trailer === undefined) throw new Error('no trailer');
-    return decodeTrailer(trailer);
+    scanTrailer(trailer);
+    return trailer;
   } catch (error) {
     throw packCorrupt(packId, trailerOffset, error);
   }

@@ -6,13 +6,13 @@ import { PACK_TARGET_SIZE_MAX, PACK_TARGET_SIZE_MIN } from '../base/limits.ts';
 import { isTrailerFull, trailerEntrySize } from '../dataset/pack-layout.ts';
 import type { PackStore } from './pack-store.ts';
 import { PackWriter } from './pack-writer.ts';
-import type { FrameToStore, SealedPack } from './pack-writer.ts';
+import type { FrameToStore, WrittenPack } from './pack-writer.ts';
 
 export interface PackSessionInit {
   /** Encrypts the trailers. */
   readonly keys: FrameEncoderKeys;
   /** Called once for each pack, in order, when it is durable; awaited before the next. */
-  readonly onPack: (pack: SealedPack) => Promise<void>;
+  readonly onPack: (pack: WrittenPack) => Promise<void>;
   /** Bytes at which the first pack ends. */
   readonly firstTargetSize?: number;
 }
@@ -84,7 +84,7 @@ export class PackSession {
   }
 
   async #seal(writer: PackWriter): Promise<void> {
-    let pack: SealedPack;
+    let pack: WrittenPack;
     try {
       pack = await writer.seal();
     } catch (error) {

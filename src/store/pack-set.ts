@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { NATIVE_BATCH_BYTES_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
@@ -12,24 +13,15 @@ import type { DomainSecrets } from '../dataset/keys.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { decodeFrames } from '../native/frame.ts';
 import type { FrameToDecode } from '../native/frame.ts';
-import { ChunkSet } from './chunk-set.ts';
-import { FrameTable, type FramePlace } from './frame-table.ts';
+import { ChunkIndex, type ChunkIndexInit, type ChunkPlace } from './chunk-index.ts';
+import type { IndexStore, LoadedIndex } from './index-store.ts';
 import { KeptFrames } from './kept-frames.ts';
+import type { FramePlace } from './pack-index.ts';
 import { packCorrupt, packMissing, readTrailer } from './pack-reader.ts';
 import type { PackStore } from './pack-store.ts';
-import type { SealedPack } from './pack-writer.ts';
-import { NumberColumn } from './number-column.ts';
-
-interface OpenPack {
-  readonly packId: PackId;
-  readonly path: string;
-  readonly table: FrameTable;
-}
 
 /** A frame to decode. */
-interface PlacedFrame {
-  readonly pack: OpenPack;
-  readonly frameIndex: number;
+interface PlacedFrame extends ChunkPlace {
   readonly place: FramePlace;
 }
 
@@ -45,109 +37,113 @@ interface ReadOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-export interface PackSetInit {
+interface Components {
+  readonly packs: PackStore;
+  readonly index: IndexStore;
+  readonly logger?: Logger | undefined;
+}
+
+export interface PackSetInit extends ChunkIndexInit {
   readonly secrets: DomainSecrets;
 }
 
 export class PackSet {
-  readonly #packs: PackStore;
+  readonly #components: Components;
   readonly #secrets: DomainSecrets;
   readonly #idKey: Buffer;
-  readonly #open: OpenPack[] = [];
-  readonly #packIds = new Set<PackId>();
-  readonly #ids = new ChunkSet();
-  /** By number of the id: index of the pack, and of the chunk in it. */
-  readonly #packOf = new NumberColumn();
-  readonly #chunkOf = new NumberColumn();
+  readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames();
 
-  constructor(packs: PackStore, init: PackSetInit) {
-    this.#packs = packs;
+  constructor(components: Components, init: PackSetInit) {
+    this.#components = components;
     this.#secrets = init.secrets;
     this.#idKey = deriveDomainKeys(init.secrets).idKey;
+    this.#chunks = new ChunkIndex(components.index, init);
   }
 
   /** Packs in the set. */
   get packIds(): ReadonlySet<PackId> {
-    return this.#packIds;
+    return this.#chunks.packIds;
   }
 
-  /** Distinct chunks in the set. */
+  /** Chunks in the packs of the set; one in two packs counts twice. */
   get chunkCount(): number {
-    return this.#ids.size;
+    return this.#chunks.count;
   }
 
-  /** Reads and verifies a pack's trailer and adds its chunks. Errors as readTrailer. */
+  /** Bytes of memory by which chunks are found. */
+  get tableBytes(): number {
+    return this.#chunks.tableBytes;
+  }
+
+  /**
+   * Adds the chunks of a pack, by its index; a missing or damaged one is made anew of the pack's
+   * trailer. Errors as readTrailer.
+   */
   async add(packId: PackId, descriptor: PackDescriptor): Promise<void> {
-    if (this.#packIds.has(packId)) return;
-    const entries = await readTrailer(this.#packs, { packId, descriptor }, this.#secrets);
-    // Another call may have added it meanwhile.
-    if (!this.#packIds.has(packId)) this.#addEntries(packId, entries);
-  }
-
-  /** Adds a pack that this process has just written. */
-  addSealed(pack: SealedPack): void {
-    if (!this.#packIds.has(pack.packId)) this.#addEntries(pack.packId, pack.entries);
+    if (this.#chunks.packIds.has(packId)) return;
+    const loaded = (await this.#load(packId)) ?? (await this.makeIndex(packId, descriptor));
+    this.#chunks.add(packId, loaded);
   }
 
   /** True when a pack of the set holds the chunk with the id at ids[offset..offset+32). */
   has(ids: Buffer, offset = 0): boolean {
-    return this.#ids.has(ids, offset);
+    return this.find(ids, offset) >= 0;
   }
 
   /** The pack that the chunk with this number is read from. */
   packIdAt(number: number): PackId {
-    const pack = this.#open[this.#packOf.at(number)];
-    assert(pack !== undefined);
-    return pack.packId;
+    return this.#chunks.packIdAt(number);
+  }
+
+  /** Which chunk of that pack it is, from 0. */
+  indexInPack(number: number): number {
+    return this.#chunks.indexInPack(number);
   }
 
   /** The frames of a pack, in the order in which they lie in it. */
-  *frames(packId: PackId): Generator<FrameEntry> {
-    const table = this.#open.find((pack) => pack.packId === packId)?.table;
-    assert(table !== undefined);
-    for (let index = 0; index < table.frameCount; index += 1) yield table.entry(index);
+  frames(packId: PackId): Generator<FrameEntry> {
+    return this.#chunks.frames(packId);
   }
 
   /** The frames of all packs that have bases. */
-  *framesWithBases(): Generator<{ readonly packId: PackId; readonly entry: FrameEntry }> {
-    for (const { packId, table } of this.#open) {
-      for (const index of table.framesWithBases()) yield { packId, entry: table.entry(index) };
-    }
+  framesWithBases(): Generator<{ readonly packId: PackId; readonly entry: FrameEntry }> {
+    return this.#chunks.framesWithBases();
   }
 
   /**
-   * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when it is in
-   * no pack of the set.
+   * The chunk's number, from 0 in the order of the packs and of the chunks in them; -1 when no pack
+   * of the set has it. Of a chunk that several packs hold it is that in the first of them.
    */
   find(ids: Buffer, offset = 0): number {
-    return this.#ids.find(ids, offset);
+    return this.#chunks.find(ids, offset);
   }
 
   /** The id of the chunk with this number. */
   idAt(number: number): ChunkId {
-    return this.#ids.idAt(number);
+    return this.#chunks.idAt(number);
   }
 
   /** Numbers of all chunks of a pack of the set, in the order of its trailer. */
-  *numbersOf(packId: PackId): Generator<number> {
-    const table = this.#open.find((pack) => pack.packId === packId)?.table;
-    for (let index = 0; index < (table?.chunkCount ?? 0); index += 1) {
-      if (table !== undefined) yield table.chunkIdNumber(index);
-    }
+  numbersOf(packId: PackId): Generator<number> {
+    return this.#chunks.numbersOf(packId);
+  }
+
+  /** The first of them. */
+  firstNumberOf(packId: PackId): number {
+    return this.#chunks.firstNumberOf(packId);
   }
 
   /** Bytes of the chunk. */
   lengthOf(number: number): number {
-    const { start, end } = this.#place(number);
+    const { start, end } = this.#chunks.place(number);
     return end - start;
   }
 
   /** The chunk's id when it can be a base: its frame needs none itself. */
   plainId(number: number): ChunkId | undefined {
-    const { pack, frameIndex } = this.#place(number);
-    const isPlain = pack.table.place(frameIndex).baseIds.length === 0;
-    return isPlain ? this.#ids.idAt(number) : undefined;
+    const { page, frameIndex } = this.#chunks.place(number);
+    return page.baseCountOf(frameIndex) === 0 ? this.idAt(number) : undefined;
   }
 
   /**
@@ -155,12 +151,12 @@ export class PackSet {
    * frame.
    */
   baseFor(number: number): ChunkRef {
-    const { pack, frameIndex, start, end } = this.#place(number);
-    const { baseIds, rawLength } = pack.table.place(frameIndex);
-    if (baseIds.length === 0) return { id: this.#ids.idAt(number), length: end - start };
+    const { page, frameIndex, start, end } = this.#chunks.place(number);
+    const { baseIds, rawLength } = page.place(frameIndex);
+    if (baseIds.length === 0) return { id: this.idAt(number), length: end - start };
     const id = baseIds[Math.floor((start * baseIds.length) / rawLength)];
     assert(id !== undefined);
-    const base = this.#place(this.#numberOf(id));
+    const base = this.#chunks.place(this.#numberOf(id));
     return { id, length: base.end - base.start };
   }
 
@@ -237,47 +233,46 @@ export class PackSet {
     await this.#decode([frame], bases, into);
   }
 
-  #addEntries(packId: PackId, entries: readonly FrameEntry[]): void {
-    const table = new FrameTable(this.#ids, entries);
-    const packIndex = this.#open.length;
-    this.#open.push({ packId, path: this.#packs.path(packId), table });
-    this.#packIds.add(packId);
-    for (let chunkIndex = 0; chunkIndex < table.chunkCount; chunkIndex += 1) {
-      const number = table.chunkIdNumber(chunkIndex);
-      // A chunk that several packs hold is read from the first of them.
-      if (number < this.#packOf.length) continue;
-      this.#packOf.push(packIndex);
-      this.#chunkOf.push(chunkIndex);
+  /** The index as it lies here; a damaged one counts as none. */
+  async #load(packId: PackId): Promise<LoadedIndex | undefined> {
+    const { index, logger } = this.#components;
+    try {
+      return await index.load(packId);
+    } catch (error) {
+      if (!hasCode(error, 'ERR_INDEX_CORRUPT')) throw error;
+      logger?.warn('index file made anew', { error: error.message, packId });
+      return undefined;
     }
   }
 
+  /** Writes the index file of a pack anew. Errors as readTrailer. */
+  async makeIndex(packId: PackId, descriptor: PackDescriptor): Promise<LoadedIndex> {
+    const { index, packs } = this.#components;
+    const trailer = await readTrailer(packs, { packId, descriptor }, this.#secrets);
+    await index.put(packId, trailer);
+    const loaded = await index.load(packId);
+    assert(loaded !== undefined);
+    return loaded;
+  }
+
   #numberOf(id: ChunkId): number {
-    const number = this.#ids.find(id);
+    const number = this.find(id);
     if (number >= 0) return number;
     const chunkId = id.toString('hex');
     throw new ReplicationError('ERR_CHUNK_MISSING', `no pack holds chunk ${chunkId}`, { chunkId });
-  }
-
-  #place(number: number): { pack: OpenPack; frameIndex: number; start: number; end: number } {
-    const pack = this.#open[this.#packOf.at(number)];
-    assert(pack !== undefined);
-    const chunkIndex = this.#chunkOf.at(number);
-    const frameIndex = pack.table.frameOf(chunkIndex);
-    return { pack, frameIndex, ...pack.table.rangeInFrame(chunkIndex, frameIndex) };
   }
 
   /** Each frame once, in the order of pack and offset within a run of wanted chunks. */
   #framesOf(ids: readonly ChunkId[]): WantedFrame[] {
     const frames = new Map<string, WantedFrame>();
     for (const [wantedIndex, id] of ids.entries()) {
-      const number = this.#numberOf(id);
-      const { pack, frameIndex, start, end } = this.#place(number);
-      const key = `${this.#packOf.at(number)}/${frameIndex}`;
+      const placed = this.#chunks.place(this.#numberOf(id));
+      const { start, end } = placed;
+      const key = `${placed.firstNumber}/${placed.frameIndex}`;
       const frame = frames.get(key) ?? {
+        ...placed,
         key,
-        pack,
-        frameIndex,
-        place: pack.table.place(frameIndex),
+        place: placed.page.place(placed.frameIndex),
         chunks: [],
       };
       frames.set(key, frame);
@@ -292,18 +287,19 @@ export class PackSet {
     bases: readonly Buffer[],
     into?: Buffer,
   ): Promise<Buffer[]> {
+    const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     const keys = { ...deriveEpochKeys(this.#secrets, keyEpoch), idKey: this.#idKey };
     try {
       return await decodeFrames(
         keys,
-        batch.map((frame) => ({ ...toDecode(frame), bases })),
+        batch.map((frame) => ({ ...toDecode(frame, packs.path(frame.packId)), bases })),
         into,
       );
     } catch (error) {
       const frame = batch[failedIndex(error) ?? -1];
       if (frame === undefined) throw error;
-      const { packId } = frame.pack;
+      const { packId } = frame;
       if (errnoOf(error) === 'ENOENT') throw packMissing(packId, error);
       const isDamage = hasCode(error, 'ERR_FRAME_CORRUPT') || hasCode(error, 'ERR_PACK_MALFORMED');
       throw isDamage ? packCorrupt(packId, frame.place.offset, error) : error;
@@ -312,12 +308,12 @@ export class PackSet {
 }
 
 /** Its bytes are of several chunks, or need some. */
-function isGroup({ pack, frameIndex, place }: WantedFrame): boolean {
-  return pack.table.chunkCountOf(frameIndex) > 1 || place.baseIds.length > 0;
+function isGroup({ page, frameIndex, place }: WantedFrame): boolean {
+  return page.chunkCountOf(frameIndex) > 1 || place.baseIds.length > 0;
 }
 
 /** A base is stored without bases: ERR_PACK_MALFORMED. */
-function refuseBases({ pack: { packId }, place: { baseIds, offset } }: PlacedFrame): void {
+function refuseBases({ packId, place: { baseIds, offset } }: PlacedFrame): void {
   if (baseIds.length === 0) return;
   throw new ReplicationError(
     'ERR_PACK_MALFORMED',
@@ -326,10 +322,10 @@ function refuseBases({ pack: { packId }, place: { baseIds, offset } }: PlacedFra
   );
 }
 
-function toDecode({ pack, frameIndex, place }: PlacedFrame): FrameToDecode {
+function toDecode({ page, frameIndex, place }: PlacedFrame, path: string): FrameToDecode {
   const { offset, length } = place;
-  const chunks = pack.table.chunks(frameIndex);
-  return { ...place, chunks, frame: { path: Buffer.from(pack.path), offset, length } };
+  const chunks = page.chunks(frameIndex);
+  return { ...place, chunks, frame: { path: Buffer.from(path), offset, length } };
 }
 
 /** Runs of frames of one key epoch, within the limits of a call of the addon. */

@@ -8,9 +8,9 @@ import type { PackDescriptor } from '../dataset/descriptor.ts';
 import type { PackId } from '../dataset/ids.ts';
 import {
   PACK_FOOTER_SIZE,
+  TrailerWriter,
   encodeFooter,
   encodePackHeader,
-  encodeTrailer,
   packPadding,
 } from '../dataset/pack-layout.ts';
 import type { FrameCodec, FrameEntry } from '../dataset/pack-layout.ts';
@@ -26,8 +26,12 @@ export type FrameToStore = Omit<FrameEntry, 'offset'>;
 export interface SealedPack {
   readonly packId: PackId;
   readonly descriptor: PackDescriptor;
-  /** What the trailer says. */
-  readonly entries: readonly FrameEntry[];
+}
+
+/** With what is to be kept only until it is indexed: 36 bytes a chunk and more. */
+export interface WrittenPack extends SealedPack {
+  /** Its plaintext. */
+  readonly trailer: Buffer;
 }
 
 export interface PackWriterInit {
@@ -41,7 +45,7 @@ export class PackWriter {
   readonly #path: string;
   readonly #file: DiskFile;
   readonly #hasher = new PackHasher();
-  readonly #entries: FrameEntry[] = [];
+  readonly #trailer = new TrailerWriter();
   #size = 0;
   /** The write and the hash of the newest bytes: one append is under way while the next is made. */
   #underWay: Promise<unknown> = Promise.resolve();
@@ -66,7 +70,7 @@ export class PackWriter {
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
+    return this.#trailer.frameCount === 0;
   }
 
   /**
@@ -78,16 +82,17 @@ export class PackWriter {
     assert(length === bytes.length, 'the frames are the bytes');
     let offset = this.#size;
     for (const frame of frames) {
-      this.#entries.push({ ...frame, offset });
+      this.#trailer.add({ ...frame, offset });
       offset += frame.length;
     }
     await this.#write(bytes);
   }
 
   /** Ends the pack; it is durable under its id when this resolves. */
-  async seal(): Promise<SealedPack> {
-    const trailer = await encodeFrames(this.#keys, [encodeTrailer(this.#entries)]);
-    const [frame] = trailer.frames;
+  async seal(): Promise<WrittenPack> {
+    const trailer = this.#trailer.finish();
+    const encoded = await encodeFrames(this.#keys, [trailer]);
+    const [frame] = encoded.frames;
     assert(frame !== undefined, 'one frame for one trailer');
     await this.#write(Buffer.alloc(packPadding(this.#size + frame.length + PACK_FOOTER_SIZE)));
     const trailerOffset = this.#size;
@@ -116,7 +121,7 @@ export class PackWriter {
     };
     const packId = packIdOf(descriptor);
     await this.#packs.adopt(packId, this.#path);
-    return { packId, descriptor, entries: this.#entries };
+    return { packId, descriptor, trailer };
   }
 
   /** Gives the pack up and removes its file; for after a failure too. */

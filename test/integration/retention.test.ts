@@ -68,7 +68,11 @@ class History {
   /** All that a site retains can be restored, and nothing else lies in its store. */
   async check(site: Site): Promise<number> {
     const result = (await site.json(['verify', 'files'])) as VerifyResult;
-    assert.deepEqual([result.badParts, result.differences], [[], []]);
+    const { badParts, badIndexFiles, differences: found } = result;
+    assert.deepEqual(
+      { badParts, badIndexFiles, found },
+      { badParts: [], badIndexFiles: [], found: [] },
+    );
     let count = 0;
     for (const { snapshotId, kind, retained } of await snapshotsOf(site)) {
       const copy = this.#known.get(snapshotId);
@@ -93,6 +97,9 @@ async function assertNoGarbage(site: Site): Promise<void> {
     [],
   );
   assert.equal(names.length, datasets[0]?.packs, `packs of ${site.name}`);
+  const indexed = (await readdir(join(site.home, 'index'))).map((name) => name.slice(0, 64));
+  const isKnown = (packId: string): boolean => names.includes(`${packId}.pack`);
+  assert.ok(indexed.every(isKnown), `index of ${site.name}`);
 }
 
 function begin(site: Site, kind: Kind, source: string): Promise<unknown> {

@@ -3,9 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ReplicationError } from '../../src/base/errors.ts';
-import { FRAME_CODEC, type FrameEntry } from '../../src/dataset/pack-layout.ts';
+import type { PackId } from '../../src/dataset/ids.ts';
+import {
+  FRAME_CODEC,
+  FRAME_OVERHEAD,
+  PACK_HEADER_SIZE,
+  encodeTrailer,
+  type FrameEntry,
+} from '../../src/dataset/pack-layout.ts';
 import { ChunkSet } from '../../src/store/chunk-set.ts';
-import { FrameTable } from '../../src/store/frame-table.ts';
+import { IndexPage, decodeIndex, encodeIndex } from '../../src/store/pack-index.ts';
 import { bytes, count, flag, list, nullable, oneOf, record, text } from '../../src/store/row.ts';
 
 /** Few values, so that equal ids and equal first bytes are common. */
@@ -60,7 +67,7 @@ test('a chunk set behaves as a map of ids to their first position', () => {
   );
 });
 
-test('a frame table gives back every frame it was made of', () => {
+test('an index file gives back every frame of the trailer it was made of', () => {
   const chunks = fc.array(fc.record({ id: chunkId, rawLength: fc.integer({ min: 1, max: 99 }) }), {
     minLength: 1,
     maxLength: 6,
@@ -69,31 +76,39 @@ test('a frame table gives back every frame it was made of', () => {
     fc.record({
       chunks,
       baseIds: fc.array(chunkId, { minLength: 1, maxLength: 3 }),
-      codec: fc.constantFrom(...Object.values(FRAME_CODEC)),
+      isDelta: fc.boolean(),
+      isRaw: fc.boolean(),
       keyEpoch: fc.nat(),
-      length: fc.integer({ min: 49, max: 999 }),
     }),
     { maxLength: 20 },
   );
   fc.assert(
     fc.property(frames, (made) => {
-      let offset = 8;
-      const entries = made.map((frame): FrameEntry => {
+      const packId = 'a'.repeat(64) as PackId;
+      let offset = PACK_HEADER_SIZE;
+      const entries = made.map(({ isDelta, isRaw, ...frame }): FrameEntry => {
+        const rawLength = frame.chunks.reduce((sum, chunk) => sum + chunk.rawLength, 0);
+        const plain = isRaw ? FRAME_CODEC.raw : FRAME_CODEC.zstd;
+        const own = frame.chunks.length > 1 ? FRAME_CODEC.zstdGroup : plain;
         const entry = {
-          ...frame,
-          offset,
-          baseIds: frame.codec === FRAME_CODEC.zstdPrefix ? frame.baseIds : [],
-          rawLength: frame.chunks.reduce((sum, chunk) => sum + chunk.rawLength, 0),
-          chunks: frame.chunks.map(({ id, rawLength }) => ({ id, rawLength })),
+          ...{ offset, rawLength, keyEpoch: frame.keyEpoch, length: rawLength + FRAME_OVERHEAD },
+          codec: isDelta ? FRAME_CODEC.zstdPrefix : own,
+          baseIds: isDelta ? frame.baseIds : [],
+          chunks: frame.chunks.map(({ id, rawLength: length }) => ({ id, rawLength: length })),
         };
-        offset += frame.length;
+        offset += entry.length;
         return entry;
       });
-      const table = new FrameTable(new ChunkSet(), entries);
-      assert.deepEqual(
-        entries.map((_, index) => table.entry(index)),
-        entries,
-      );
+      const bytes = encodeIndex(packId, encodeTrailer(entries));
+      const directory = decodeIndex(packId, bytes);
+      assert.ok(directory !== undefined);
+      const found: FrameEntry[] = [];
+      for (let index = 0; index < directory.pageCount; index += 1) {
+        const { offset, length } = directory.page(index);
+        const page = new IndexPage(bytes.subarray(offset, offset + length));
+        for (let frame = 0; frame < page.frameCount; frame += 1) found.push(page.entry(frame));
+      }
+      assert.deepEqual(found, entries);
     }),
   );
 });

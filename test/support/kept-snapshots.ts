@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createLogger } from '../../src/base/logger.ts';
 import { differences } from '../../scripts/lab/compare.ts';
 import { run } from '../../scripts/lab/run.ts';
 import type { PackId, SnapshotId } from '../../src/dataset/ids.ts';
@@ -116,7 +117,11 @@ export async function flip(path: string, offset: number): Promise<void> {
 
 /** Bad parts, as "pack part". */
 export async function verify(site: ReplicationSite): Promise<string[]> {
-  const library = new PackLibrary({ ...site, exchange: undefined });
+  const library = new PackLibrary({
+    ...site,
+    logger: createLogger({ level: 'error' }),
+    exchange: undefined,
+  });
   const verifier = new Verifier({ ...site, library, exchange: undefined });
   const { badParts } = await verifier.verify({
     dataset: 'files',

@@ -45,6 +45,7 @@ import { Verifier } from '../../src/replication/verifier.ts';
 import { Catalogue } from '../../src/store/catalogue.ts';
 import { FeatureStore } from '../../src/store/feature-store.ts';
 import { Home } from '../../src/store/home.ts';
+import { IndexStore } from '../../src/store/index-store.ts';
 import { ManifestStore } from '../../src/store/manifest-store.ts';
 import { PackStore } from '../../src/store/pack-store.ts';
 import { PrivateFolder } from '../../src/store/private-folder.ts';
@@ -60,6 +61,8 @@ export interface ReplicationSiteInit {
   /** Folders of packs that the core finds. */
   readonly packFolders?: readonly string[];
   readonly clock?: Clock;
+  /** Of fingerprints of chunks, other than usual. */
+  readonly fingerprintBits?: number;
   /** Other than usual, of new data sets. */
   readonly parameters?: Partial<DatasetParameters>;
   /** Bytes that a session of another site may announce here. */
@@ -77,6 +80,7 @@ export interface ReplicationSite {
   readonly secrets: SecretsStore;
   readonly packs: PackStore;
   readonly features: FeatureStore;
+  readonly index: IndexStore;
   readonly registry: DatasetRegistry;
   readonly chain: SnapshotChain;
   readonly receipts: ReceiptLedger;
@@ -94,7 +98,7 @@ export interface ReplicationSite {
   readonly announced: AnnouncementAcceptance;
   readonly announcer: PackAnnouncer;
   readonly verifier: Verifier;
-  readonly index: IndexRebuilder;
+  readonly rebuilder: IndexRebuilder;
   readonly cover: SnapshotCover;
   readonly holds: PackHolds;
   readonly retention: RetentionService;
@@ -127,6 +131,7 @@ export async function replicationSite(
   const secrets = new SecretsStore(home.datasetsFolder);
   const packs = new PackStore(home.packsFolder);
   const features = new FeatureStore(home.indexFolder);
+  const index = new IndexStore(home.indexFolder);
   const registry = await DatasetRegistry.load({ catalogue, secrets, identity, clock });
   const chain = new SnapshotChain({ catalogue, manifests });
   const known = { catalogue, registry, chain, identity, peers, keyOf, clock, logger };
@@ -134,10 +139,11 @@ export async function replicationSite(
   const core = new FolderCore(init.packFolders);
   const cover = new SnapshotCover({ ...known, packs });
   const holds = new PackHolds();
-  const stores = { manifests, secrets, packs, features };
+  const stores = { manifests, secrets, packs, features, index };
   const site = { ...known, ...stores, home, receipts, core, cover, holds, isOpen: false };
   const exchange = new PackExchange(site);
-  const library = new PackLibrary({ ...site, exchange });
+  const bits = init.fingerprintBits === undefined ? {} : { fingerprintBits: init.fingerprintBits };
+  const library = new PackLibrary({ ...site, exchange }, bits);
   const { packsFolder } = home;
   const retirement = new PackRetirement({ ...site, exchange });
   const merges = new MergeRebuild({ ...site, exchange, library }, { packsFolder });
@@ -177,6 +183,7 @@ export async function replicationSite(
   const publisher = new Publisher(writing, {
     ...{ packsFolder, threads: 2, chunkAverage: 65_536, compressionLevel: 3 },
     ...init.parameters,
+    ...bits,
   });
   const distribution = { announce: () => Promise.resolve() };
   const maintenance = new Maintenance({ ...writing, distribution }, { packsFolder });
@@ -185,7 +192,7 @@ export async function replicationSite(
     onReleased: (dataset) => void retirement.run(dataset),
   });
   const verifier = new Verifier({ ...site, exchange, library });
-  const index = new IndexRebuilder({ ...site, library });
+  const rebuilder = new IndexRebuilder({ ...site, library });
   await exchange.start();
   push.start();
   t.after(async () => {
@@ -203,7 +210,7 @@ export async function replicationSite(
   return {
     ...{ ...site, exchange, source, outbox, follows, acceptance, publisher },
     ...{ announced, announcer },
-    ...{ verifier, index, retention, retirement, maintenance, restorer },
+    ...{ verifier, rebuilder, retention, retirement, maintenance, restorer },
     newFolder,
     publish: (path, dataset = 'files') =>
       publisher.publish({

@@ -6,7 +6,13 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences } from '../../scripts/lab/compare.ts';
 import type { Published } from '../../src/replication/publisher.ts';
-import { handOver, introduce, replicationSite, type ReplicationSite } from './replication-site.ts';
+import {
+  handOver,
+  introduce,
+  replicationSite,
+  type ReplicationSite,
+  type ReplicationSiteInit,
+} from './replication-site.ts';
 
 export interface Pair {
   readonly writer: ReplicationSite;
@@ -16,9 +22,13 @@ export interface Pair {
   readonly replica: string;
 }
 
-export async function pair(t: TestContext): Promise<Pair> {
-  const writer = await replicationSite(t, { name: 'writer' });
+export async function pair(
+  t: TestContext,
+  init: Pick<ReplicationSiteInit, 'fingerprintBits'> = {},
+): Promise<Pair> {
+  const writer = await replicationSite(t, { ...init, name: 'writer' });
   const reader = await replicationSite(t, {
+    ...init,
     name: 'reader',
     packFolders: [writer.home.packsFolder],
   });

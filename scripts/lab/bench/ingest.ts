@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The benchmark of ingest: two versions of a tree are stored by us and by the tools that a user
 // would take else, each in turn, and what comes back is compared with the second version.
-import { mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
@@ -11,18 +11,14 @@ import { createNetwork } from '../network.ts';
 import { run } from '../run.ts';
 import { Site } from '../site.ts';
 import { Cleanup } from './cleanup.ts';
+import { filesTable, measureFiles } from './ingest-files.ts';
+import { measureIndex } from './ingest-index.ts';
 import { cpuSeconds, peakBytes } from './process-figures.ts';
+import { shell, type Folders } from './timed-shell.ts';
 
 const ROOT = dirname(fileURLToPath(new URL('../../../../package.json', import.meta.url)));
 const MB = 1e6;
 const PASSWORD = 'benchmark';
-
-interface Folders {
-  readonly v1: string;
-  readonly v2: string;
-  /** Of this tool alone. */
-  readonly work: string;
-}
 
 interface ToolFigures {
   readonly name: string;
@@ -36,12 +32,6 @@ interface ToolFigures {
   readonly peakRssMb: number;
   readonly restoreSeconds: number;
   readonly identical: boolean;
-}
-
-interface Spent {
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  readonly peakRssMb: number;
 }
 
 /** A shell command with `$v1`, `$v2` and `$work`, each step measured by time(1). */
@@ -119,17 +109,6 @@ const TOOLS: readonly ShellTool[] = [
 
 function say(text: string): void {
   process.stderr.write(`==> ${text}\n`);
-}
-
-async function shell(folders: Folders, script: string): Promise<Spent> {
-  const { v1, v2, work } = folders;
-  const figures = join(work, 'time');
-  const env = [`v1=${v1}`, `v2=${v2}`, `work=${work}`];
-  const timed = ['/usr/bin/time', '-f', '%e %U %S %M', '-o', figures, 'bash', '-ec', script];
-  await run(['env', ...env, ...timed]);
-  const line = (await readFile(figures, 'latin1')).trim().split('\n').at(-1) ?? '';
-  const [seconds = NaN, user = NaN, system = NaN, kib = NaN] = line.split(' ').map(Number);
-  return { seconds, cpuSeconds: user + system, peakRssMb: (kib * 1024) / MB };
 }
 
 async function bytesOf(folders: Folders, store: string): Promise<number> {
@@ -235,6 +214,8 @@ async function main(cleanup: Cleanup): Promise<void> {
       v1: { type: 'string', describe: 'a folder; with --v2 instead of the reference set' },
       v2: { type: 'string', describe: 'a later version of it' },
       work: { type: 'string', default: '/tmp', describe: 'where the scratch folder is made' },
+      chunks: { type: 'number', describe: 'so many chunks in the index alone instead' },
+      files: { type: 'number', describe: 'so many small files instead, twice the same' },
       tools: { type: 'string', default: names.join(','), describe: 'which, with commas between' },
       json: { type: 'boolean', default: false, describe: 'end with one line of JSON' },
     })
@@ -244,12 +225,23 @@ async function main(cleanup: Cleanup): Promise<void> {
   }
   const wanted = options.tools.split(',');
   for (const name of wanted) if (!names.includes(name)) throw new Error(`no tool ${name}`);
+  const base = await mkdtemp(join(options.work, 'muleplex-ingest-'));
+  cleanup.add(() => rm(base, { recursive: true, force: true }));
+  if (options.chunks !== undefined) {
+    process.stdout.write(`${JSON.stringify(await measureIndex(options.chunks, base))}\n`);
+    return;
+  }
+  if (options.files !== undefined) {
+    const own = new Cleanup();
+    cleanup.add(() => own.all());
+    const figures = await measureFiles(options.files, wanted, { base, cleanup: own });
+    process.stdout.write(`${options.json ? JSON.stringify(figures) : filesTable(figures)}\n`);
+    return;
+  }
   const set =
     options.v1 === undefined ? (await run([join(ROOT, 'scripts/ingest-input')])).trim() : '';
   const v1 = options.v1 ?? join(set, 'v1');
   const v2 = options.v2 ?? join(set, 'v2');
-  const base = await mkdtemp(join(options.work, 'muleplex-ingest-'));
-  cleanup.add(() => rm(base, { recursive: true, force: true }));
   const tools: ToolFigures[] = [];
   for (const name of wanted) {
     say(name);

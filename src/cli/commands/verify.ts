@@ -23,7 +23,7 @@ export const verify: Command<VerifyOptions> = {
       },
     })) as VerifyResult;
     output.result(result, () => lines(result));
-    const wrong = result.differences.length + result.badParts.length;
+    const wrong = wrongOf(result);
     if (wrong === 0) return EXIT_DONE;
     throw new ReplicationError(
       'ERR_REPLICA_CORRUPT',
@@ -32,13 +32,20 @@ export const verify: Command<VerifyOptions> = {
   },
 };
 
+function wrongOf({ differences, badParts, badIndexFiles }: VerifyResult): number {
+  return differences.length + badParts.length + badIndexFiles.length;
+}
+
 function lines(result: VerifyResult): string[] {
-  const wrong = result.differences.length + result.badParts.length;
+  const wrong = wrongOf(result);
   return [
     ...result.differences.map((each) => `${each.kind}: ${each.path}: ${each.text}`),
     ...result.badParts.map(
       ({ packId, partIndex, repaired }) =>
         `pack ${packId} part ${partIndex} was corrupt${repaired ? ', repaired' : ''}`,
+    ),
+    ...result.badIndexFiles.map(
+      (path) => `index file ${path} is damaged: muleplex index rebuild makes it anew`,
     ),
     `${result.dataset} ${short(result.snapshotId)}: ${result.files} files, ` +
       `${formatBytes(result.bytes)} compared, ${wrong === 0 ? 'no' : wrong} differences`,

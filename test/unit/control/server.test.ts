@@ -130,3 +130,18 @@ test('a home may lie deeper than a socket name is long', async (t) => {
   const { client } = await api(t, () => Promise.resolve({ ok: true }), folder);
   assert.deepEqual(await client.call('GET', '/v1/plain'), { ok: true });
 });
+
+test('of a million reports the caller gets few, and the last', async (t) => {
+  const count = 1_000_000;
+  const { client } = await api(t, async ({ progress }) => {
+    for (let done = 1; done <= count; done += 1) {
+      progress({ done });
+      if (done % 100_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { done: count };
+  });
+  const seen: unknown[] = [];
+  await client.call('POST', '/v1/streamed', { onProgress: (event) => seen.push(event) });
+  assert.deepEqual(seen.at(-1), { done: count });
+  assert.ok(seen.length < 10_000, `${seen.length} lines`);
+});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GROUP_CHUNKS_MAX } from '../../../src/base/limits.ts';
 import { decodeBencode, encodeBencode, type Bencode } from '../../../src/bytes/bencode.ts';
 import { decodeDescriptor, encodeDescriptor, packIdOf } from '../../../src/dataset/descriptor.ts';
 import { planFetch } from '../../../src/dataset/fetch-plan.ts';
@@ -105,9 +106,11 @@ test('a writer ends a pack before its trailer is too long', () => {
   assert.deepEqual(sizes, [18 + 36, 18 + 2 * 36, 18 + 2 * 32 + 36]);
   assert.equal(encodeTrailer(FRAMES).length, 12 + 54 + 90 + 118);
   assert.equal(isTrailerFull(0, 0), false);
-  assert.equal(isTrailerFull(0, 131_072), true);
-  assert.equal(isTrailerFull(2 ** 24 - 1_000, 5), false);
-  assert.equal(isTrailerFull(2 ** 24 - 100, 5), true);
+  // One more frame of a whole group must fit.
+  assert.equal(isTrailerFull(0, 131_072 - GROUP_CHUNKS_MAX), false);
+  assert.equal(isTrailerFull(0, 131_073 - GROUP_CHUNKS_MAX), true);
+  assert.equal(isTrailerFull(2 ** 24 - 1_000 - (GROUP_CHUNKS_MAX + 16) * 36, 5), false);
+  assert.equal(isTrailerFull(2 ** 24 - (GROUP_CHUNKS_MAX + 16) * 36, 5), true);
 });
 
 test('a footer that contradicts itself is refused', () => {

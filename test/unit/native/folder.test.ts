@@ -13,8 +13,9 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { comparePaths } from '../../../src/dataset/recipe-path.ts';
 import { removeTree } from '../../../src/native/file-system.ts';
-import { holesBetween, readTree } from '../../../src/native/folder.ts';
+import { holesBetween, readTree, walkTree } from '../../../src/native/folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 test('entries have what lstat says of them, under their raw names', async (t) => {
@@ -124,4 +125,30 @@ test('a sparse file is listed with its holes', async (t) => {
   const [hole] = entry?.holes ?? [];
   assert(hole !== undefined && hole.offset > 0 && hole.offset % 4096 === 0);
   assert.equal(hole.offset + hole.length, 8 * 1024 * 1024);
+});
+
+test('a walk comes to wide and deep trees name by name, folder by folder', async (t) => {
+  const folder = temporaryFolder(t);
+  const expected: string[] = [''];
+  // Names that sort otherwise as whole paths: '-' and '.' are below '/'.
+  for (let wide = 0; wide < 150; wide += 1) {
+    const outer = `${String(wide).padStart(3, '0')}${['', '-', '.'][wide % 3] ?? ''}`;
+    await mkdir(join(folder, outer));
+    expected.push(outer);
+    for (const inner of ['a', 'a-b', 'b']) {
+      const isFolder = wide % 2 === 0 && inner !== 'b';
+      if (isFolder) await mkdir(join(folder, outer, inner, 'deep', 'deeper'), { recursive: true });
+      else await writeFile(join(folder, outer, inner), '');
+      expected.push(`${outer}/${inner}`);
+      if (isFolder) expected.push(`${outer}/${inner}/deep`, `${outer}/${inner}/deep/deeper`);
+    }
+  }
+  expected.sort((a, b) => comparePaths(Buffer.from(a), Buffer.from(b)));
+  const found: string[] = [];
+  for await (const batch of walkTree(Buffer.from(folder))) {
+    found.push(...batch.map(({ path }) => path.toString()));
+  }
+  assert.deepEqual(found, expected);
+  const whole = await readTree(Buffer.from(folder));
+  assert.equal(whole.length, expected.length);
 });

@@ -3,21 +3,28 @@
 // of a plain decoder.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from '../../../src/base/errors.ts';
 import { fileDigest, type ChunkRef } from '../../../src/dataset/chunk-list.ts';
 import type { PackDescriptor } from '../../../src/dataset/descriptor.ts';
 import type { PackId } from '../../../src/dataset/ids.ts';
 import type { RecipeRoot } from '../../../src/dataset/manifest.ts';
-import { FRAME_CODEC, type FrameEntry } from '../../../src/dataset/pack-layout.ts';
+import {
+  FRAME_CODEC,
+  PACK_HEADER_SIZE,
+  encodeTrailer,
+  type FrameEntry,
+} from '../../../src/dataset/pack-layout.ts';
 import { RECIPE_HEADER, encodeRecipeEntry } from '../../../src/dataset/recipe.ts';
 import { LiveChunks } from '../../../src/replication/live-chunks.ts';
 import { RecipeMarker } from '../../../src/replication/recipe-marker.ts';
+import { IndexStore } from '../../../src/store/index-store.ts';
 import { NumberBitmap } from '../../../src/store/number-bitmap.ts';
 import { PackSet } from '../../../src/store/pack-set.ts';
 import { PackStore } from '../../../src/store/pack-store.ts';
 import { SECRETS } from '../../support/samples.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function id(name: string): Buffer {
   return createHash('sha256').update(name).digest();
@@ -26,22 +33,43 @@ function id(name: string): Buffer {
 /** A frame of these chunks, as 'a', 'ab' (a group) or 'c:ab' (c against bases a and b). */
 function frame(text: string): FrameEntry {
   const [chunks = [], bases = []] = text.split(':').map((names) => Array.from(names));
-  const codec = bases.length === 0 ? FRAME_CODEC.zstd : FRAME_CODEC.zstdPrefix;
+  const plain = chunks.length > 1 ? FRAME_CODEC.zstdGroup : FRAME_CODEC.zstd;
+  const codec = bases.length === 0 ? plain : FRAME_CODEC.zstdPrefix;
   return {
-    ...{ offset: 8, length: 100, codec, keyEpoch: 7, rawLength: chunks.length * 10 },
+    ...{ offset: 8, length: 100, codec, keyEpoch: 7, rawLength: chunks.length * 100 },
     baseIds: bases.map(id),
-    chunks: chunks.map((name) => ({ id: id(name), rawLength: 10 })),
+    chunks: chunks.map((name) => ({ id: id(name), rawLength: 100 })),
   };
 }
 
 const DESCRIPTOR = { size: 1000 } as PackDescriptor;
 
+/** The id of a pack that is named by one letter, and back. */
+function packOf(name: string): PackId {
+  return Buffer.alloc(32, name).toString('hex') as PackId;
+}
+
+function nameOf(packId: PackId): string {
+  return Buffer.from(packId, 'hex').toString('latin1', 0, 1);
+}
+
 /** Packs by name, each with its frames. */
-function live(packs: Record<string, readonly string[]>, marked: string): LiveChunks {
-  const set = new PackSet(new PackStore('/nowhere'), { secrets: SECRETS });
+async function live(
+  t: TestContext,
+  packs: Record<string, readonly string[]>,
+  marked: string,
+): Promise<LiveChunks> {
+  const index = new IndexStore(temporaryFolder(t));
+  const set = new PackSet({ packs: new PackStore('/nowhere'), index }, { secrets: SECRETS });
   for (const [name, frames] of Object.entries(packs)) {
-    const entries = frames.map(frame);
-    set.addSealed({ packId: name as PackId, descriptor: DESCRIPTOR, entries });
+    let offset = PACK_HEADER_SIZE;
+    const entries = frames.map(frame).map((entry): FrameEntry => {
+      const placed = { ...entry, offset };
+      offset += entry.length;
+      return placed;
+    });
+    await index.put(packOf(name), encodeTrailer(entries));
+    await set.add(packOf(name), DESCRIPTOR);
   }
   const numbers = new NumberBitmap();
   for (const name of Array.from(marked)) numbers.add(set.find(id(name)));
@@ -49,7 +77,7 @@ function live(packs: Record<string, readonly string[]>, marked: string): LiveChu
 }
 
 function mapOf(...names: string[]): Map<PackId, PackDescriptor> {
-  return new Map(names.map((name) => [name as PackId, DESCRIPTOR]));
+  return new Map(names.map((name) => [packOf(name), DESCRIPTOR]));
 }
 
 function copied(
@@ -58,10 +86,10 @@ function copied(
   removed: readonly string[],
 ): [string, string][] {
   return of
-    .framesToCopy(mapOf(...all), new Set(removed as PackId[]))
+    .framesToCopy(mapOf(...all), new Set(removed.map(packOf)))
     .flatMap(({ packId, frames }) =>
       frames.map(({ chunks }): [string, string] => [
-        packId,
+        nameOf(packId),
         Array.from('abcdefgh')
           .filter((name) => chunks.some((chunk) => chunk.id.equals(id(name))))
           .join(''),
@@ -69,37 +97,39 @@ function copied(
     );
 }
 
-test('packs with a chunk that is needed stay, others go', () => {
-  const found = live({ p: ['a', 'b'], q: ['c'], r: ['d'] }, 'bd').neededPacks();
-  assert.deepEqual([...found].sort(), ['p', 'r']);
+test('packs with a chunk that is needed stay, others go', async (t) => {
+  const found = (await live(t, { p: ['a', 'b'], q: ['c'], r: ['d'] }, 'bd')).neededPacks();
+  assert.deepEqual(Array.from(found, nameOf).sort(), ['p', 'r']);
 });
 
-test('of a chunk in several packs one is enough', () => {
-  assert.deepEqual([...live({ p: ['a'], q: ['a'] }, 'a').neededPacks()], ['p']);
+test('of a chunk in several packs one is enough', async (t) => {
+  assert.deepEqual(Array.from((await live(t, { p: ['a'], q: ['a'] }, 'a')).neededPacks(), nameOf), [
+    'p',
+  ]);
 });
 
-test('the bases of what is needed stay', () => {
-  const found = live({ p: ['a'], q: ['b'], r: ['c:a'] }, 'c').neededPacks();
-  assert.deepEqual([...found].sort(), ['p', 'r']);
+test('the bases of what is needed stay', async (t) => {
+  const found = (await live(t, { p: ['a'], q: ['b'], r: ['c:a'] }, 'c')).neededPacks();
+  assert.deepEqual(Array.from(found, nameOf).sort(), ['p', 'r']);
 });
 
-test('the bases of every frame of a pack that stays stay, so that each can be read', () => {
-  const found = live({ p: ['a'], q: ['b:a', 'c'] }, 'c').neededPacks();
-  assert.deepEqual([...found].sort(), ['p', 'q']);
+test('the bases of every frame of a pack that stays stay, so that each can be read', async (t) => {
+  const found = (await live(t, { p: ['a'], q: ['b:a', 'c'] }, 'c')).neededPacks();
+  assert.deepEqual(Array.from(found, nameOf).sort(), ['p', 'q']);
 });
 
-test('only what is needed counts as used', () => {
-  const of = live({ p: ['a', 'b', 'c'], q: ['d', 'a'] }, 'ad');
-  const used = of.use(mapOf('p', 'q')).map(({ packId, liveBytes }) => [packId, liveBytes]);
+test('only what is needed counts as used', async (t) => {
+  const of = await live(t, { p: ['a', 'b', 'c'], q: ['d', 'a'] }, 'ad');
+  const used = of.use(mapOf('p', 'q')).map(({ packId, liveBytes }) => [nameOf(packId), liveBytes]);
   assert.deepEqual(used, [
     ['p', 100],
     ['q', 100],
   ]);
 });
 
-test('frames are copied once, in the order of packs, unless a pack that stays has them', () => {
+test('frames are copied once, in the order of packs, unless a pack that stays has them', async (t) => {
   const packs = { p: ['a', 'b'], q: ['b', 'c'], r: ['d', 'b'], s: ['a'] };
-  const of = live(packs, 'abcd');
+  const of = await live(t, packs, 'abcd');
   const all = ['p', 'q', 'r', 's'];
   assert.deepEqual(copied(of, all, ['p', 'q']), [['q', 'c']]);
   assert.deepEqual(copied(of, all, ['p', 'r']), [['r', 'd']]);
@@ -108,25 +138,25 @@ test('frames are copied once, in the order of packs, unless a pack that stays ha
     ['q', 'c'],
     ['r', 'd'],
   ]);
-  assert.deepEqual(copied(live(packs, 'b'), all, all), [['p', 'b']]);
+  assert.deepEqual(copied(await live(t, packs, 'b'), all, all), [['p', 'b']]);
 });
 
-test('bases are copied with what needs them, and for frames that stay', () => {
+test('bases are copied with what needs them, and for frames that stay', async (t) => {
   const packs = { p: ['a', 'b', 'e'], q: ['c:a', 'd:b'], r: ['f:e'] };
   const all = ['p', 'q', 'r'];
-  assert.deepEqual(copied(live(packs, 'c'), all, ['p', 'q', 'r']), [
+  assert.deepEqual(copied(await live(t, packs, 'c'), all, ['p', 'q', 'r']), [
     ['p', 'a'],
     ['q', 'c'],
   ]);
-  assert.deepEqual(copied(live(packs, 'c'), all, ['p', 'q']), [
+  assert.deepEqual(copied(await live(t, packs, 'c'), all, ['p', 'q']), [
     ['p', 'a'],
     ['p', 'e'],
     ['q', 'c'],
   ]);
 });
 
-test('a group is copied as a whole', () => {
-  assert.deepEqual(copied(live({ p: ['abc', 'd'] }, 'b'), ['p'], ['p']), [['p', 'abc']]);
+test('a group is copied as a whole', async (t) => {
+  assert.deepEqual(copied(await live(t, { p: ['abc', 'd'] }, 'b'), ['p'], ['p']), [['p', 'abc']]);
 });
 
 /** Chunks by name of their bytes. */

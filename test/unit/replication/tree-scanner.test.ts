@@ -3,17 +3,35 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { link, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../../src/base/errors.ts';
-import { scanTree } from '../../../src/replication/tree-scanner.ts';
+import {
+  scanTree,
+  type SourceEntry,
+  type SourceTree,
+} from '../../../src/replication/tree-scanner.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+/** All entries at once. */
+async function scanned(folder: string): Promise<{
+  readonly entries: readonly SourceEntry[];
+  readonly skipped: SourceTree['skipped'];
+}> {
+  const tree = await scanTree(folder, { scratchFolder: tmpdir(), stamps: undefined });
+  const entries: SourceEntry[] = [];
+  for await (const batch of tree.entries()) entries.push(...batch.map(({ entry }) => entry));
+  assert.equal(tree.entryCount, entries.length);
+  await tree.close();
+  return { entries, skipped: tree.skipped };
+}
 
 test('entries come name by name, the root first', async (t) => {
   const folder = temporaryFolder(t);
   await mkdir(join(folder, 'a'));
   for (const name of ['a/z', 'a-b', 'a.b', 'b']) await writeFile(join(folder, name), '');
-  const { entries } = await scanTree(folder);
+  const { entries } = await scanned(folder);
   const paths = entries.map(({ path }) => path.toString());
   assert.deepEqual(paths, ['', 'a', 'a/z', 'a-b', 'a.b', 'b']);
 });
@@ -23,7 +41,7 @@ test('the second name of an inode is a hardlink to the first', async (t) => {
   await writeFile(join(folder, 'b'), 'x');
   await link(join(folder, 'b'), join(folder, 'a'));
   await symlink('b', join(folder, 'c'));
-  const { entries } = await scanTree(folder);
+  const { entries } = await scanned(folder);
   const shown = entries.map(({ path, type, target }) => [
     path.toString(),
     type,
@@ -43,7 +61,7 @@ test('what cannot be replicated is skipped and named', async (t) => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(folder, 'socket'), resolve));
   t.after(() => server.close());
-  const { entries, skipped } = await scanTree(folder);
+  const { entries, skipped } = await scanned(folder);
   assert.equal(entries.length, 1);
   assert.deepEqual(skipped, [
     { path: 'pipe\\x0a', reason: 'fifo' },
@@ -56,7 +74,7 @@ test('only a folder is scanned, and no link to one', async (t) => {
   await writeFile(join(folder, 'file'), '');
   await symlink('.', join(folder, 'link'));
   for (const name of ['file', 'link', 'absent']) {
-    await assert.rejects(scanTree(join(folder, name)), (error) =>
+    await assert.rejects(scanned(join(folder, name)), (error) =>
       hasCode(error, 'ERR_FOLDER_INVALID'),
     );
   }

@@ -2,11 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import type { FrameEntry } from '../../../src/dataset/pack-layout.ts';
 import { ChunkSet } from '../../../src/store/chunk-set.ts';
-import { FrameTable } from '../../../src/store/frame-table.ts';
-import { NumberColumn } from '../../../src/store/number-column.ts';
-import { fixedBytes } from '../../support/samples.ts';
 
 function idOf(number: number): Buffer {
   return createHash('sha256').update(String(number)).digest();
@@ -63,50 +59,4 @@ test('four million chunks fit in 200 MB and are found in a microsecond or two', 
     scramble(number);
     assert.equal(set.find(id), number);
   }
-});
-
-test('a frame table gives back each frame and finds the frame of each chunk', () => {
-  const entry = (index: number, chunkCount: number): FrameEntry => {
-    const chunks = Array.from({ length: chunkCount }, (_, chunk) => ({
-      id: fixedBytes(`chunk ${index} ${chunk}`),
-      rawLength: 10 + chunk,
-    }));
-    const rawLength = chunks.reduce((sum, chunk) => sum + chunk.rawLength, 0);
-    const bases = index % 3 === 0 ? [fixedBytes(`base ${index}`)] : [];
-    return {
-      offset: 100 * index,
-      length: 90,
-      codec: bases.length > 0 ? 3 : 2,
-      keyEpoch: index,
-      rawLength,
-      baseIds: bases,
-      chunks,
-    };
-  };
-  const entries = Array.from({ length: 50 }, (_, index) => entry(index, 1 + (index % 4)));
-  const table = new FrameTable(new ChunkSet(), entries);
-  let chunkIndex = 0;
-  for (const [frameIndex, expected] of entries.entries()) {
-    assert.deepEqual(table.entry(frameIndex), expected);
-    let start = 0;
-    for (const chunk of expected.chunks) {
-      assert.equal(table.frameOf(chunkIndex), frameIndex);
-      const end = start + chunk.rawLength;
-      assert.deepEqual(table.rangeInFrame(chunkIndex, frameIndex), { start, end });
-      start = end;
-      chunkIndex += 1;
-    }
-  }
-  assert.equal(table.chunkCount, chunkIndex);
-  assert.equal(new FrameTable(new ChunkSet(), []).chunkCount, 0);
-});
-
-test('a number column keeps 32-bit numbers over several segments', () => {
-  const column = new NumberColumn();
-  for (let index = 0; index < 140_000; index += 1) column.push(0xffff_ffff - index);
-  for (let index = 0; index < 140_000; index += 1)
-    assert.equal(column.at(index), 0xffff_ffff - index);
-  assert.throws(() => column.at(140_000), assert.AssertionError);
-  assert.throws(() => column.push(-1), assert.AssertionError);
-  assert.throws(() => column.push(2 ** 32), assert.AssertionError);
 });

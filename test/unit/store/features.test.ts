@@ -44,7 +44,7 @@ test('files of packs that are gone are swept, and what was never finished', asyn
 });
 
 test('the chunk with most super-features in common is found, the newest of equals', () => {
-  const index = new SimilarityIndex();
+  const index = new SimilarityIndex({ chunkCount: 20 });
   const add = (number: number, ...features: number[]): void =>
     index.add(number, Uint32Array.from(features), 0);
   const find = (...features: number[]): number => index.find(Uint32Array.from(features), 0);
@@ -59,14 +59,22 @@ test('the chunk with most super-features in common is found, the newest of equal
   assert.equal(find(100, 0, 0, 0), 12);
 });
 
-test('ten thousand chunks are found again', () => {
-  const index = new SimilarityIndex();
+test('of ten thousand chunks nearly all are found again, and no other', () => {
+  const index = new SimilarityIndex({ chunkCount: 10_000 });
   const feature = (number: number, place: number): number =>
     Math.imul(number * 4 + place + 1, 0x9e37_79b1) >>> 0;
   const of = (number: number): Uint32Array =>
     Uint32Array.from({ length: 4 }, (_, place) => feature(number, place));
   for (let number = 0; number < 10_000; number += 1) index.add(number, of(number), 0);
-  for (let number = 0; number < 10_000; number += 1)
-    assert.equal(index.find(of(number), 0), number);
-  assert.equal(index.find(of(10_000), 0), -1);
+  let lost = 0;
+  let wrong = 0;
+  for (let number = 0; number < 20_000; number += 1) {
+    const found = index.find(of(number), 0);
+    if (number < 10_000 && found === -1) lost += 1;
+    else if (found !== (number < 10_000 ? number : -1)) wrong += 1;
+  }
+  // There is room for three of four super-features, and 16 bits tell them apart.
+  assert.ok(lost < 500, `${lost} lost`);
+  assert.ok(wrong < 50, `${wrong} wrong`);
+  assert.ok(index.byteLength <= 10_000 * 15.1);
 });

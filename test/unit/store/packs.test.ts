@@ -5,21 +5,26 @@ import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { decodeDescriptor, encodeDescriptor, packIdOf } from '../../../src/dataset/descriptor.ts';
-import { decodeFooter } from '../../../src/dataset/pack-layout.ts';
+import { decodeFooter, decodeTrailer } from '../../../src/dataset/pack-layout.ts';
 import { BLOCK_SIZE, PART_SIZE } from '../../../src/ed2k/constants.ts';
 import { hashFile } from '../../../src/native/file-hasher.ts';
 import { readTrailer } from '../../../src/store/pack-reader.ts';
 import { PackSession } from '../../../src/store/pack-session.ts';
-import { PackSet } from '../../../src/store/pack-set.ts';
 import { PackStore } from '../../../src/store/pack-store.ts';
-import { PackWriter, type SealedPack } from '../../../src/store/pack-writer.ts';
+import { PackWriter, type WrittenPack } from '../../../src/store/pack-writer.ts';
 import { failAtEachChange } from '../../support/failing-disk.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
-import { ENCODER_KEYS, framesOf, sampleChunks, type SampleChunk } from '../../support/packs.ts';
+import {
+  ENCODER_KEYS,
+  framesOf,
+  packSet,
+  sampleChunks,
+  type SampleChunk,
+} from '../../support/packs.ts';
 import { SECRETS } from '../../support/samples.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-async function writePack(packs: PackStore, chunks: readonly SampleChunk[]): Promise<SealedPack> {
+async function writePack(packs: PackStore, chunks: readonly SampleChunk[]): Promise<WrittenPack> {
   const writer = await PackWriter.create(packs, { keys: ENCODER_KEYS });
   const { bytes, frames } = await framesOf(chunks);
   await writer.append(bytes, frames);
@@ -48,7 +53,7 @@ test('a sealed pack lies under its id and gives its chunks back', async (context
   assert.deepEqual(createHash('sha256').update(file).digest(), descriptor.partSha256);
   assert.equal(decodeFooter(file.subarray(-32)).trailerOffset, descriptor.trailerOffset);
 
-  const set = new PackSet(packs, { secrets: SECRETS });
+  const set = packSet(context, packs);
   await Promise.all([set.add(packId, descriptor), set.add(packId, descriptor)]);
   assert.equal(set.chunkCount, chunks.length);
   const wanted = [3, 0, 2, 2, 1].map((index) => chunks[index]);
@@ -82,7 +87,7 @@ test('the last part is longer than one block whenever there are several parts', 
     const isPadded = [0, 1, BLOCK_SIZE, PART_SIZE].includes(aim);
     assert.ok(isPadded ? size > PART_SIZE + aim : size === PART_SIZE + aim, `aim ${aim}: ${size}`);
     assert.ok(size < PART_SIZE || size % PART_SIZE > BLOCK_SIZE, `aim ${aim}: ${size}`);
-    const set = new PackSet(packs, { secrets: SECRETS });
+    const set = packSet(context, packs);
     await set.add(pack.packId, pack.descriptor);
     const read = await set.readChunks(chunks.map((chunk) => chunk.id));
     assert.deepEqual(
@@ -95,7 +100,7 @@ test('the last part is longer than one block whenever there are several parts', 
 
 test('a session makes packs that double, each handed over when it is durable', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
-  const sealed: SealedPack[] = [];
+  const sealed: WrittenPack[] = [];
   const session = new PackSession(packs, {
     keys: ENCODER_KEYS,
     firstTargetSize: 50_000,
@@ -119,12 +124,12 @@ test('a session makes packs that double, each handed over when it is durable', a
   await session.finish();
   await session.finish();
   assert.deepEqual(
-    sealed.map((pack) => pack.entries.length),
+    sealed.map((pack) => decodeTrailer(pack.trailer).length),
     [5, 10, 20, 25],
   );
   assert.deepEqual(await packs.list(), sealed.map((pack) => pack.packId).sort());
-  const set = new PackSet(packs, { secrets: SECRETS });
-  for (const pack of sealed) set.addSealed(pack);
+  const set = packSet(context, packs);
+  for (const { packId, descriptor } of sealed) await set.add(packId, descriptor);
   const read = await set.readChunks(chunks.map((chunk) => chunk.id));
   assert.deepEqual(
     read,
@@ -149,7 +154,7 @@ test('a pack is under its id whole or not at all, whatever step fails', async ()
   const { bytes, frames } = await framesOf(chunks);
   for (const losesPower of [false, true]) {
     let disk = new MemoryDisk('/p');
-    let sealed: SealedPack | undefined;
+    let sealed: WrittenPack | undefined;
     const steps = await failAtEachChange(
       async (wrap) => {
         disk = new MemoryDisk('/p');
@@ -175,8 +180,8 @@ test('a pack is under its id whole or not at all, whatever step fails', async ()
         if (isDone) assert.equal(packId, sealed?.packId);
         if (packId === undefined || sealed === undefined) return;
         const { descriptor } = sealed;
-        const entries = await readTrailer(packs, { packId, descriptor }, SECRETS);
-        assert.deepEqual(entries, sealed.entries);
+        const trailer = await readTrailer(packs, { packId, descriptor }, SECRETS);
+        assert.deepEqual(trailer, sealed.trailer);
       },
     );
     assert.ok(steps >= 8, `${steps} steps`);
@@ -216,7 +221,7 @@ test('a disk that fails ends the session, and nothing of the open pack stays', a
 test('damage is named by pack and part, for trailer and frames alike', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const chunks = await sampleChunks([9_000_000, 9_000_000, 50_000]);
-  const { packId, descriptor, entries } = await writePack(packs, chunks);
+  const { packId, descriptor, trailer } = await writePack(packs, chunks);
   const path = packs.path(packId);
   const good = readFileSync(path);
   const flip = (offset: number): void => {
@@ -224,9 +229,9 @@ test('damage is named by pack and part, for trailer and frames alike', async (co
     bad.writeUInt8(bad.readUInt8(offset) ^ 1, offset);
     writeFileSync(path, bad);
   };
-  const set = new PackSet(packs, { secrets: SECRETS });
+  const set = packSet(context, packs);
   await set.add(packId, descriptor);
-  const second = entries[1];
+  const second = decodeTrailer(trailer)[1];
   assert.ok(second !== undefined);
   flip(second.offset + second.length - 100);
   const ids = chunks.map((chunk) => chunk.id);
@@ -261,7 +266,7 @@ test('what is not here is missing, not corrupt', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const chunks = await sampleChunks([1_000]);
   const { packId, descriptor } = await writePack(packs, chunks);
-  const set = new PackSet(packs, { secrets: SECRETS });
+  const set = packSet(context, packs);
   await set.add(packId, descriptor);
   await assert.rejects(set.readChunks([Buffer.alloc(32)]), { code: 'ERR_CHUNK_MISSING' });
   await packs.remove(packId);
@@ -275,9 +280,12 @@ test('what is not here is missing, not corrupt', async (context) => {
   assert.ok(epoch !== undefined);
   const poor = { domainSecret: SECRETS.domainSecret, epochs: [epoch] };
   const other = await writePack(packs, chunks);
-  await assert.rejects(new PackSet(packs, { secrets: poor }).add(other.packId, other.descriptor), {
-    code: 'ERR_KEY_MISSING',
-  });
+  await assert.rejects(
+    packSet(context, packs, { secrets: poor }).add(other.packId, other.descriptor),
+    {
+      code: 'ERR_KEY_MISSING',
+    },
+  );
 });
 
 test('a verified file is adopted under its pack id', async (context) => {
