@@ -24,8 +24,8 @@ constexpr uint8_t kCipherAes256Gcm = 1;
 constexpr int kProbeLevel = -1;
 /// Before a whole group is compressed, levels are compared on so many bytes from its middle.
 constexpr size_t kSampleSize = 64 << 10;
-/// The fast levels: the first beats the second on records and logs, where short matches cost more
-/// than they save. The level that was asked for must save a sixteenth more than the better of them.
+/// The first beats the second on records and logs, where short matches cost more than they save. A
+/// level above them must save a sixteenth more than the better of the two.
 constexpr int kFastLevels[] = {1, 3};
 /// Most deltas all but vanish at the fastest level, when its table has room for the bases.
 constexpr int kDeltaLevel = 1;
@@ -233,21 +233,18 @@ ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
 
 /// The level at which these bytes are worth their time, by a sample of them.
 int FrameEncoder::levelFor(ByteSpan raw) {
-  if (raw.size() < 2 * kSampleSize) return level_;
+  if (level_ == kFastLevels[0] || raw.size() < 2 * kSampleSize) return level_;
   const ByteSpan sample = raw.subspan((raw.size() - kSampleSize) / 2, kSampleSize);
-  int best = level_;
+  const auto sizeAt = [&](int level) { return compress({}, sample, level, memory_->plain).size(); };
+  int best = 0;
   size_t bestSize = SIZE_MAX;
   for (const int level : kFastLevels) {
-    if (level >= level_) break;
-    const size_t size = compress({}, sample, level, memory_->plain).size();
-    if (size < bestSize) {
-      best = level;
-      bestSize = size;
-    }
+    const size_t size = level <= level_ ? sizeAt(level) : SIZE_MAX;
+    if (size >= bestSize) continue;
+    best = level;
+    bestSize = size;
   }
-  if (best == level_) return level_;
-  const size_t size = compress({}, sample, level_, memory_->plain).size();
-  return pays(size, bestSize) ? level_ : best;
+  return level_ > std::end(kFastLevels)[-1] && pays(sizeAt(level_), bestSize) ? level_ : best;
 }
 
 /// Bytes that are spread evenly are tried with the fastest level: so noise costs next to nothing.

@@ -220,7 +220,8 @@ const KEYS: readonly Key[] = [
     table: 'ingest',
     key: 'compression_level',
     fallback: 5,
-    explain: 'zstd level of new frames, 1 (fast) to 19 (small).',
+    explain:
+      'zstd level of new frames, 1 (fast) to 19 (small); where a lower one is as good, that.',
     check: integer(1, 19),
   },
   {
