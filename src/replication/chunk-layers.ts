@@ -3,9 +3,9 @@
 // where the first lacks a chunk the second is asked.
 import type { ChunkId } from '../dataset/ids.ts';
 import type { PackSet } from '../store/pack-set.ts';
-import type { ChunkSource } from './recipe-reader.ts';
+import type { BufferedSource } from './recipe-reader.ts';
 
-export class ChunkLayers implements ChunkSource {
+export class ChunkLayers implements BufferedSource {
   readonly #first: PackSet;
   readonly #second: PackSet;
 
@@ -19,7 +19,17 @@ export class ChunkLayers implements ChunkSource {
   }
 
   async readChunks(ids: readonly ChunkId[], signal?: AbortSignal): Promise<readonly Buffer[]> {
+    return this.readChunksInto(ids, undefined, signal);
+  }
+
+  /** The same in a buffer of the caller's, if the first has them all and it has room. */
+  async readChunksInto(
+    ids: readonly ChunkId[],
+    into: Buffer | undefined,
+    signal?: AbortSignal,
+  ): Promise<readonly Buffer[]> {
     const isSecond = ids.map((id) => !this.#first.has(id));
+    if (!isSecond.includes(true)) return this.#first.readChunksInto(ids, into, signal);
     const from = async (set: PackSet, second: boolean): Promise<Buffer[]> =>
       set.readChunks(
         ids.filter((_, index) => isSecond[index] === second),

@@ -18,6 +18,15 @@ export interface ChunkSource {
   readChunks(ids: readonly Buffer[], signal?: AbortSignal): Promise<readonly Buffer[]>;
 }
 
+export interface BufferedSource extends ChunkSource {
+  /** The same in the buffer, if it has room for them. */
+  readChunksInto(
+    ids: readonly Buffer[],
+    into: Buffer | undefined,
+    signal?: AbortSignal,
+  ): Promise<readonly Buffer[]>;
+}
+
 /**
  * The entries, some at a time. What holds between entries is checked, an entry itself when it is
  * decoded. Throws ERR_RECIPE_MALFORMED when the recipe breaks its format or is not the one that the

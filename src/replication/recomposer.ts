@@ -11,13 +11,14 @@ import type { RecipeEntry } from '../dataset/recipe.ts';
 import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { isBelow, parentPath } from '../dataset/recipe-path.ts';
+import { BufferPool } from '../native/buffer-pool.ts';
 import { openBeneath, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import type { BaseStep, BaseTree } from './base-tree.ts';
 import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
 import { metadataOperations } from './entry-metadata.ts';
 import { printablePath } from './printable-path.ts';
-import type { ChunkSource } from './recipe-reader.ts';
+import type { BufferedSource } from './recipe-reader.ts';
 import { runTolerantly } from './tolerant-batch.ts';
 
 const closeFile = promisify(close);
@@ -27,7 +28,7 @@ const writeFile = promisify(write);
 const SLASH = Buffer.from('/');
 
 interface Components {
-  readonly chunks: ChunkSource;
+  readonly chunks: BufferedSource;
 }
 
 interface Init {
@@ -64,7 +65,7 @@ interface Batch {
 const NOTHING_THERE: BaseStep = { match: 'none', obsolete: [] };
 
 export class Recomposer {
-  readonly #chunks: ChunkSource;
+  readonly #chunks: BufferedSource;
   readonly #init: Init;
   /**
    * The folders around the entry in work, the root first. A folder gets its metadata after all that
@@ -72,6 +73,8 @@ export class Recomposer {
    */
   readonly #open: OpenFolder[] = [];
   #batch: Batch = emptyBatch();
+  /** For what a batch reads: less than its size before the last file, and that file. */
+  readonly #buffers = new BufferPool({ size: 2 * RECOMPOSE_BATCH_SIZE });
   /** The batch that is being written while the next one is gathered. */
   #writing: Promise<void> = Promise.resolve();
   #toleratedCount = 0;
@@ -193,17 +196,19 @@ export class Recomposer {
     this.#batch = emptyBatch();
     if (batch.operations.length + batch.metadata.length + batch.files.length === 0) return;
     this.#init.signal.throwIfAborted();
-    const contents = await this.#readContents(batch);
+    const data = this.#buffers.take();
+    const contents = await this.#readContents(batch, data.bytes);
     await this.#writing;
     await this.#init.onBytes(batch.size);
-    this.#writing = this.#runBatch([...batch.operations, ...contents, ...batch.metadata]);
+    const operations = [...batch.operations, ...contents, ...batch.metadata];
+    this.#writing = this.#runBatch(operations).finally(() => data.release());
     // Met where it is awaited.
     this.#writing.catch(() => undefined);
   }
 
-  async #readContents(batch: Batch): Promise<FileOperation[]> {
+  async #readContents(batch: Batch, into: Buffer): Promise<FileOperation[]> {
     const ids = batch.files.flatMap(({ entry }) => entry.chunks.map(({ id }) => id));
-    const chunks = await this.#chunks.readChunks(ids, this.#init.signal);
+    const chunks = await this.#chunks.readChunksInto(ids, into, this.#init.signal);
     const operations: FileOperation[] = [];
     let next = 0;
     for (const { entry, path } of batch.files) {
@@ -239,12 +244,14 @@ export class Recomposer {
         this.#init.signal.throwIfAborted();
         const count = runLength(entry, first);
         const ids = entry.chunks.slice(first, first + count).map(({ id }) => id);
-        const chunks = await this.#chunks.readChunks(ids, this.#init.signal);
+        const data = this.#buffers.take();
+        const chunks = await this.#chunks.readChunksInto(ids, data.bytes, this.#init.signal);
         checkLengths(entry, chunks, first);
         const pieces = [...placeChunks(entry.holes ?? [], chunks, dataOffset)];
         await writing;
         await this.#init.onBytes(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
-        writing = this.#attempt(entry.path, writePieces(fd, pieces));
+        const written = writePieces(fd, pieces).finally(() => data.release());
+        writing = this.#attempt(entry.path, written);
         writing.catch(() => undefined);
         dataOffset += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
         first += count;

@@ -2,7 +2,11 @@
 // The packs of a snapshot, opened for reading: which chunk lies in which frame of which pack, and
 // the chunks themselves, decrypted and checked against their ids off-thread.
 import assert from 'node:assert/strict';
-import { NATIVE_BATCH_BYTES_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
+import {
+  FRAME_RAW_SIZE_MAX,
+  NATIVE_BATCH_BYTES_MAX,
+  NATIVE_BATCH_ITEMS_MAX,
+} from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
@@ -11,6 +15,7 @@ import type { ChunkId, PackId } from '../dataset/ids.ts';
 import { deriveDomainKeys, deriveEpochKeys } from '../dataset/keys.ts';
 import type { DomainSecrets } from '../dataset/keys.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
+import { BufferPool } from '../native/buffer-pool.ts';
 import { decodeFrames } from '../native/frame.ts';
 import type { FrameToDecode } from '../native/frame.ts';
 import { ChunkIndex, type ChunkIndexInit, type ChunkPlace } from './chunk-index.ts';
@@ -53,6 +58,8 @@ export class PackSet {
   readonly #idKey: Buffer;
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames();
+  /** Bases of a frame that is being decoded. */
+  readonly #bases = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
 
   constructor(components: Components, init: PackSetInit) {
     this.#components = components;
@@ -168,7 +175,7 @@ export class PackSet {
     return this.readChunksInto(ids, undefined, signal);
   }
 
-  /** The same in a buffer of the caller's, which has room for them. */
+  /** The same in a buffer of the caller's, if it has room for them. */
   async readChunksInto(
     ids: readonly ChunkId[],
     into: Buffer | undefined,
@@ -217,8 +224,7 @@ export class PackSet {
   #roomFor(ids: readonly ChunkId[], into: Buffer | undefined): Buffer[] {
     const lengths = ids.map((id) => this.lengthOf(this.#numberOf(id)));
     const size = lengths.reduce((sum, length) => sum + length, 0);
-    const room = into ?? Buffer.allocUnsafeSlow(size);
-    assert(room.length >= size);
+    const room = into !== undefined && into.length >= size ? into : Buffer.allocUnsafeSlow(size);
     let end = 0;
     return lengths.map((length) => room.subarray(end, (end += length)));
   }
@@ -229,8 +235,13 @@ export class PackSet {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { baseIds } = frame.place;
-    const bases = await this.#read(baseIds, undefined, { isForBases: true, signal });
-    await this.#decode([frame], bases, into);
+    const data = this.#bases.take();
+    try {
+      const bases = await this.#read(baseIds, data.bytes, { isForBases: true, signal });
+      await this.#decode([frame], bases, into);
+    } finally {
+      data.release();
+    }
   }
 
   /** The index as it lies here; a damaged one counts as none. */
