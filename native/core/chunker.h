@@ -37,15 +37,12 @@ class Chunker {
   uint32_t minSize() const { return minSize_; }
   uint32_t maxSize() const { return maxSize_; }
 
-  /// Length of the chunk that starts at `data`, or 0 when its end is not within `size` and more
-  /// bytes follow (`isLast` false). With `isLast` the rest is a chunk; 0 then means `size` is 0.
-  size_t nextLength(const uint8_t* data, size_t size, bool isLast) const;
-
-  /// Lengths of all chunks that nextLength() finds one after the other from `data` on.
+  /// Lengths of the chunks from `data` on, whose ends are within `size`. With `isLast` the rest is a
+  /// chunk too; else more bytes follow, and what is left is to be given again with them.
   std::vector<uint32_t> cut(const uint8_t* data, size_t size, bool isLast) const;
 
  private:
-  std::vector<uint32_t> hitsIn(const uint8_t* data, size_t size) const;
+  size_t nextLength(const uint8_t* data, size_t size, bool isLast) const;
 
   GearTable gear_;
   uint32_t minSize_;

@@ -11,32 +11,34 @@
 namespace muleplex {
 namespace {
 
-constexpr size_t kLanes = 4;
+constexpr size_t kLanes = 2;
 /// What the kernels of vectors take is a multiple of this.
 constexpr size_t kVectorStep = 256;
 
 class Scan {
  public:
   Scan(const GearTable& table, const uint8_t* data, uint32_t below, GearMatch* matches)
-      : data_(data), below_(below), matches_(matches) {
-    for (size_t byte = 0; byte < gear_.size(); ++byte) {
-      gear_[byte] = table[static_cast<uint8_t>(byte)];
-    }
-  }
+      : gear_(table.all.data()), data_(data), below_(below), matches_(matches) {}
 
   size_t run(size_t from, size_t to) {
     // One stretch alone would wait for its own last step.
     const size_t stretch = (to - from) / kLanes;
+    const uint32_t* const gear = gear_;
+    const uint32_t below = below_;
+    std::array<const uint8_t*, kLanes> at{};
     std::array<uint32_t, kLanes> hash{};
-    for (size_t lane = 0; lane < kLanes; ++lane) hash[lane] = hashAt(from + lane * stretch);
-    for (size_t i = from; i < from + stretch; ++i) {
-      uint32_t least = UINT32_MAX;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      at[lane] = data_ + from + lane * stretch;
+      hash[lane] = hashAt(from + lane * stretch);
+    }
+    for (size_t i = 0; i < stretch; ++i) {
+      bool isHit = false;
       for (size_t lane = 0; lane < kLanes; ++lane) {
-        hash[lane] = roll(hash[lane], i + lane * stretch);
-        least = std::min(least, hash[lane]);
+        hash[lane] = (hash[lane] << 1) + gear[at[lane][i]];
+        isHit |= hash[lane] < below;
       }
-      if (least >= below_) continue;
-      for (size_t lane = 0; lane < kLanes; ++lane) take(hash[lane], i + lane * stretch);
+      if (!isHit) [[likely]] continue;
+      for (size_t lane = 0; lane < kLanes; ++lane) take(hash[lane], from + lane * stretch + i);
     }
     uint32_t last = hash[kLanes - 1];
     for (size_t i = from + kLanes * stretch; i < to; ++i) {
@@ -60,7 +62,7 @@ class Scan {
     if (hash < below_) matches_[count_++] = {static_cast<uint32_t>(at + 1), hash};
   }
 
-  std::array<uint32_t, 256> gear_;
+  const uint32_t* gear_;
   const uint8_t* data_;
   uint32_t below_;
   GearMatch* matches_;

@@ -4,6 +4,7 @@
 #ifndef MULEPLEX_CORE_GEAR_SCAN_H_
 #define MULEPLEX_CORE_GEAR_SCAN_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,12 +15,17 @@ inline constexpr size_t kGearWindow = 32;
 /// Bytes that one scan takes at most, each of which may be a match.
 inline constexpr size_t kGearScanMax = 32 * 1024;
 
-/// G[b] = low[b & 15] ^ high[b >> 4].
+/// The two tables of sixteen words, and G[b] = low[b & 15] ^ high[b >> 4] for each byte.
 struct GearTable {
-  uint32_t low[16];
-  uint32_t high[16];
+  constexpr GearTable(const std::array<uint32_t, 16>& lowWords,
+                      const std::array<uint32_t, 16>& highWords)
+      : low(lowWords), high(highWords) {
+    for (size_t byte = 0; byte < 256; ++byte) all[byte] = low[byte & 15] ^ high[byte >> 4];
+  }
 
-  uint32_t operator[](uint8_t byte) const { return low[byte & 15] ^ high[byte >> 4]; }
+  std::array<uint32_t, 16> low;
+  std::array<uint32_t, 16> high;
+  std::array<uint32_t, 256> all{};
 };
 
 struct GearMatch {

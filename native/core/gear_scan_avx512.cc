@@ -18,15 +18,15 @@ constexpr size_t kLanes = 16;
 constexpr size_t kStep = 16;
 constexpr size_t kWords = kStep / 4;
 
-/// Lane l of the vectors has stretch laneOf(l): the order in which they come out of the shuffles.
+/// The stretch of each lane of the vectors: the order in which they come out of the shuffles.
 constexpr std::array<uint32_t, kLanes> kStretchOf = {0, 4, 8, 12, 1, 5, 9, 13,
                                                      2, 6, 10, 14, 3, 7, 11, 15};
 
 class Scan {
  public:
   Scan(const GearTable& table, const uint8_t* data, size_t from, size_t stretch)
-      : low_(_mm512_loadu_si512(table.low)),
-        high_(_mm512_loadu_si512(table.high)),
+      : low_(_mm512_loadu_si512(table.low.data())),
+        high_(_mm512_loadu_si512(table.high.data())),
         data_(data),
         from_(from),
         stretch_(stretch) {}

@@ -30,23 +30,21 @@ constexpr uint64_t next(uint64_t& state) {
   return value ^ (value >> 31);
 }
 
-struct Constants {
-  GearTable gear{};
-  std::array<uint32_t, kFeatureCount> factor{};
-  std::array<uint32_t, kFeatureCount> summand{};
-};
-
-constexpr Constants makeConstants() {
-  Constants constants;
-  uint64_t state = 1;
-  for (uint32_t& value : constants.gear.low) value = static_cast<uint32_t>(next(state));
-  for (uint32_t& value : constants.gear.high) value = static_cast<uint32_t>(next(state));
-  for (uint32_t& value : constants.factor) value = static_cast<uint32_t>(next(state)) | 1;
-  for (uint32_t& value : constants.summand) value = static_cast<uint32_t>(next(state));
-  return constants;
+template <size_t kCount>
+constexpr std::array<uint32_t, kCount> nextWords(uint64_t& state, uint32_t setBits) {
+  std::array<uint32_t, kCount> words{};
+  for (uint32_t& word : words) word = static_cast<uint32_t>(next(state)) | setBits;
+  return words;
 }
 
-constexpr Constants kConstants = makeConstants();
+struct Constants {
+  uint64_t state = 1;
+  GearTable gear{nextWords<16>(state, 0), nextWords<16>(state, 0)};
+  std::array<uint32_t, kFeatureCount> factor = nextWords<kFeatureCount>(state, 1);
+  std::array<uint32_t, kFeatureCount> summand = nextWords<kFeatureCount>(state, 0);
+};
+
+constexpr Constants kConstants;
 
 using Features = std::array<uint32_t, kFeatureCount>;
 

@@ -88,13 +88,13 @@ TEST("bytes that never or always hit give chunks of the longest or shortest leng
 TEST("a chunk ends nowhere before its end is certain") {
   const Chunker chunker = testChunker();
   const Bytes data = testBytes(chunker.maxSize());
-  const size_t length = chunker.nextLength(data.data(), data.size(), false);
+  const uint32_t length = chunker.cut(data.data(), data.size(), false).front();
   EXPECT(length >= chunker.minSize());
-  for (size_t size = 0; size < length; size += 101) {
-    EXPECT(chunker.nextLength(data.data(), size, false) == 0);
-    EXPECT(chunker.nextLength(data.data(), size, true) == size);
+  for (size_t size = 1; size < length; size += 101) {
+    EXPECT(chunker.cut(data.data(), size, false).empty());
+    EXPECT(chunker.cut(data.data(), size, true) == std::vector{static_cast<uint32_t>(size)});
   }
-  EXPECT(chunker.nextLength(data.data(), length, false) == length);
+  EXPECT(chunker.cut(data.data(), length, false) == std::vector{length});
 }
 
 TEST("ids are HMACs of the chunks in order, whatever their lengths") {

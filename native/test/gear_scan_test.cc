@@ -17,12 +17,12 @@ using Matches = std::map<uint32_t, uint32_t>;
 
 GearTable testTable() {
   const Bytes words = testBytes(128, 9);
-  GearTable table;
+  std::array<uint32_t, 16> low{}, high{};
   for (size_t i = 0; i < 16; ++i) {
-    table.low[i] = u32At(&words[4 * i]);
-    table.high[i] = u32At(&words[64 + 4 * i]);
+    low[i] = u32At(&words[4 * i]);
+    high[i] = u32At(&words[64 + 4 * i]);
   }
-  return table;
+  return {low, high};
 }
 
 /// By the definition in chunker.h.
@@ -31,7 +31,10 @@ Matches expected(const Bytes& data, size_t from, size_t to, uint32_t below) {
   Matches matches;
   for (size_t position = from + 1; position <= to; ++position) {
     uint32_t hash = 0;
-    for (size_t k = 0; k < kGearWindow; ++k) hash += table[data[position - 1 - k]] << k;
+    for (size_t k = 0; k < kGearWindow; ++k) {
+      const uint8_t byte = data[position - 1 - k];
+      hash += (table.low[byte & 15] ^ table.high[byte >> 4]) << k;
+    }
     if (hash < below) matches.emplace(static_cast<uint32_t>(position), hash);
   }
   return matches;
@@ -62,7 +65,7 @@ TEST("a scan finds every small hash once, whatever its bounds") {
 
 TEST("a scan has room when each byte matches") {
   const Bytes data(kGearScanMax + kGearWindow, 0);
-  const auto found = gearScan(GearTable{}, data.data(), kGearWindow, data.size(), 1);
+  const auto found = gearScan(GearTable({}, {}), data.data(), kGearWindow, data.size(), 1);
   EXPECT(sorted(found).size() == kGearScanMax);
 }
 

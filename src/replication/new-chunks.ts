@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The chunks that one publish stores: whole ids and super-features only until their pack is sealed,
 // then as those of any pack, by fingerprints and the index files.
-import type { PackId } from '../dataset/ids.ts';
 import { chunkCountOf, chunksOf } from '../dataset/pack-layout.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
 import { ChunkIndex, type ChunkIndexInit } from '../store/chunk-index.ts';
@@ -55,8 +54,8 @@ export class NewChunks {
   async seal({ packId, trailer }: WrittenPack): Promise<void> {
     const { features, index } = this.#components;
     await features.put(packId, this.#featuresOf(trailer));
-    await index.put(packId, trailer);
-    await this.#forget(packId);
+    this.#sealed.add(packId, await index.put(packId, trailer));
+    this.#forgetSealed();
   }
 
   /** None for what cannot be a base. */
@@ -71,10 +70,7 @@ export class NewChunks {
     return features;
   }
 
-  async #forget(packId: PackId): Promise<void> {
-    const loaded = await this.#components.index.load(packId);
-    if (loaded === undefined) return;
-    this.#sealed.add(packId, loaded);
+  #forgetSealed(): void {
     const left = new ChunkSet();
     const features = new Uint32Array(this.#features.length);
     for (let number = 0; number < this.#pending.size; number += 1) {

@@ -5,85 +5,70 @@
 // file = magic "MPXF" | version u8 = 1 | zero[3] | (super-feature u32)[4] for each chunk of the
 //   pack's trailer, numbers as this machine has them | SHA-256 of all before
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { ReplicationError } from '../base/errors.ts';
 import { PACK_CHUNKS_MAX } from '../base/limits.ts';
 import type { PackId } from '../dataset/ids.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
-import { TEMPORARY_SUFFIX, readBounded, writeAtomic } from './atomic-file.ts';
 import { realDisk, type Disk } from './disk.ts';
-import { indexState, type IndexState } from './index-store.ts';
+import { PackFiles, fileState, type FileState } from './pack-files.ts';
 
 const MAGIC = Buffer.from('MPXF\x01\0\0\0', 'latin1');
 const HASH_SIZE = 32;
 const FEATURE_SIZE = 4;
 const FILE_SIZE_MAX =
   MAGIC.length + PACK_CHUNKS_MAX * SUPER_FEATURE_COUNT * FEATURE_SIZE + HASH_SIZE;
-const FILE_NAME = /^([0-9a-f]{64})\.features$/;
 
 export class FeatureStore {
-  readonly #folder: string;
-  readonly #disk: Disk;
+  readonly #files: PackFiles;
 
   constructor(folder: string, disk: Disk = realDisk) {
-    this.#folder = folder;
-    this.#disk = disk;
+    this.#files = new PackFiles({ folder, ending: '.features', sizeMax: FILE_SIZE_MAX, disk });
   }
 
   /** Where the file of the pack lies, or would lie. */
   path(packId: PackId): string {
-    return join(this.#folder, `${packId}.features`);
+    return this.#files.path(packId);
   }
 
   /** features has SUPER_FEATURE_COUNT numbers for each chunk of the pack; 0 is none. */
   put(packId: PackId, features: Uint32Array): Promise<void> {
     const body = bytesOf(features);
-    const hash = createHash('sha256').update(MAGIC).update(body).digest();
-    return writeAtomic(this.path(packId), Buffer.concat([MAGIC, body, hash]), {
-      disk: this.#disk,
-    });
+    return this.#files.write(packId, Buffer.concat([MAGIC, body, hashOf(body)]));
   }
 
   /** Undefined when there is no file; ERR_INDEX_CORRUPT that names it when it is damaged. */
   async get(packId: PackId): Promise<Uint32Array | undefined> {
-    const path = this.path(packId);
-    const bytes = await readBounded(path, FILE_SIZE_MAX, this.#disk);
+    const bytes = await this.#files.read(packId);
     if (bytes === undefined) return undefined;
     const bodySize = bytes.length - MAGIC.length - HASH_SIZE;
     const body = bytes.subarray(MAGIC.length, MAGIC.length + bodySize);
-    const hash = createHash('sha256').update(MAGIC).update(body).digest();
     const isSound =
       bodySize >= 0 &&
       bodySize % (SUPER_FEATURE_COUNT * FEATURE_SIZE) === 0 &&
       bytes.subarray(0, MAGIC.length).equals(MAGIC) &&
-      bytes.subarray(-HASH_SIZE).equals(hash);
-    if (!isSound) {
-      throw new ReplicationError('ERR_INDEX_CORRUPT', `${path} is damaged`, { path, packId });
-    }
+      bytes.subarray(-HASH_SIZE).equals(hashOf(body));
+    if (!isSound) throw this.#files.damaged(packId);
     const features = new Uint32Array(bodySize / FEATURE_SIZE);
     body.copy(bytesOf(features));
     return features;
   }
 
-  check(packId: PackId): Promise<IndexState> {
-    return indexState(() => this.get(packId));
+  check(packId: PackId): Promise<FileState> {
+    return fileState(() => this.get(packId));
   }
 
   /** Removes the file of a pack; absent is fine. */
   remove(packId: PackId): Promise<void> {
-    return this.#disk.remove(this.path(packId));
+    return this.#files.remove(packId);
   }
 
   /** Removes the files of packs that are not in the set, and what interrupted writes left. */
-  async sweep(packIds: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#disk.list(this.#folder)) {
-      const packId = FILE_NAME.exec(name)?.[1];
-      const isUnused = packId !== undefined && !packIds.has(packId);
-      if (isUnused || name.endsWith(TEMPORARY_SUFFIX)) {
-        await this.#disk.remove(join(this.#folder, name));
-      }
-    }
+  sweep(packIds: ReadonlySet<string>): Promise<void> {
+    return this.#files.sweep(packIds);
   }
+}
+
+function hashOf(body: Buffer): Buffer {
+  return createHash('sha256').update(MAGIC).update(body).digest();
 }
 
 function bytesOf(features: Uint32Array): Buffer {

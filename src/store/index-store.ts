@@ -2,12 +2,10 @@
 // The index files of packs (pack-index.ts), and the pages of them that were used last: who asks for
 // a chunk of a pack asks for its neighbours next.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { ReplicationError, hasCode } from '../base/errors.ts';
 import { INDEX_FILE_SIZE_MAX, INDEX_PAGES_KEPT_SIZE_MAX } from '../base/limits.ts';
 import type { PackId } from '../dataset/ids.ts';
-import { TEMPORARY_SUFFIX, readBounded, writeAtomic } from './atomic-file.ts';
 import { realDisk, type Disk } from './disk.ts';
+import { PackFiles, fileState, type FileState } from './pack-files.ts';
 import {
   IndexPage,
   decodeIndex,
@@ -17,8 +15,6 @@ import {
   type PageEntry,
 } from './pack-index.ts';
 
-const FILE_NAME = /^([0-9a-f]{64})\.chunks$/;
-
 /** An index file as it was read whole. */
 export interface LoadedIndex {
   readonly directory: IndexDirectory;
@@ -26,59 +22,36 @@ export interface LoadedIndex {
   readonly pages: () => Iterable<IndexPage>;
 }
 
-export type IndexState = 'whole' | 'missing' | 'damaged';
-
-/** What is to be said of a file that load() reads. */
-export async function indexState(load: () => Promise<object | undefined>): Promise<IndexState> {
-  try {
-    return (await load()) === undefined ? 'missing' : 'whole';
-  } catch (error) {
-    if (hasCode(error, 'ERR_INDEX_CORRUPT')) return 'damaged';
-    throw error;
-  }
-}
-
 export class IndexStore {
-  readonly #folder: string;
-  readonly #disk: Disk;
+  readonly #files: PackFiles;
   /** In the order of their last use. */
   readonly #pages = new Map<string, { readonly page: IndexPage; readonly size: number }>();
   #size = 0;
 
   constructor(folder: string, disk: Disk = realDisk) {
-    this.#folder = folder;
-    this.#disk = disk;
+    this.#files = new PackFiles({ folder, ending: '.chunks', sizeMax: INDEX_FILE_SIZE_MAX, disk });
   }
 
   /** Where the index of the pack lies, or would lie. */
   path(packId: PackId): string {
-    return join(this.#folder, `${packId}.chunks`);
+    return this.#files.path(packId);
   }
 
   /** Writes the index of the pack whose trailer this is; durable when it resolves. */
-  put(packId: PackId, trailer: Buffer): Promise<void> {
-    return writeAtomic(this.path(packId), encodeIndex(packId, trailer), { disk: this.#disk });
+  async put(packId: PackId, trailer: Buffer): Promise<LoadedIndex> {
+    const bytes = encodeIndex(packId, trailer);
+    await this.#files.write(packId, bytes);
+    return this.#decode(packId, bytes);
   }
 
   /** Undefined when there is no file; ERR_INDEX_CORRUPT that names it when it is damaged. */
   async load(packId: PackId): Promise<LoadedIndex | undefined> {
-    const bytes = await readBounded(this.path(packId), INDEX_FILE_SIZE_MAX, this.#disk);
-    if (bytes === undefined) return undefined;
-    const directory = decodeIndex(packId, bytes);
-    if (directory === undefined) throw this.#damaged(packId);
-    return {
-      directory,
-      *pages() {
-        for (let index = 0; index < directory.pageCount; index += 1) {
-          const { offset, length } = directory.page(index);
-          yield new IndexPage(bytes.subarray(offset, offset + length));
-        }
-      },
-    };
+    const bytes = await this.#files.read(packId);
+    return bytes && this.#decode(packId, bytes);
   }
 
-  async check(packId: PackId): Promise<IndexState> {
-    return indexState(() => this.load(packId));
+  check(packId: PackId): Promise<FileState> {
+    return fileState(() => this.load(packId));
   }
 
   /**
@@ -111,18 +84,26 @@ export class IndexStore {
       this.#pages.delete(key);
       this.#size -= size;
     }
-    await this.#disk.remove(this.path(packId));
+    await this.#files.remove(packId);
   }
 
   /** Removes the files of packs that are not in the set, and what interrupted writes left. */
-  async sweep(packIds: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#disk.list(this.#folder)) {
-      const packId = FILE_NAME.exec(name)?.[1];
-      const isUnused = packId !== undefined && !packIds.has(packId);
-      if (isUnused || name.endsWith(TEMPORARY_SUFFIX)) {
-        await this.#disk.remove(join(this.#folder, name));
-      }
-    }
+  sweep(packIds: ReadonlySet<string>): Promise<void> {
+    return this.#files.sweep(packIds);
+  }
+
+  #decode(packId: PackId, bytes: Buffer): LoadedIndex {
+    const directory = decodeIndex(packId, bytes);
+    if (directory === undefined) throw this.#files.damaged(packId);
+    return {
+      directory,
+      *pages() {
+        for (let index = 0; index < directory.pageCount; index += 1) {
+          const { offset, length } = directory.page(index);
+          yield new IndexPage(bytes.subarray(offset, offset + length));
+        }
+      },
+    };
   }
 
   #read(packId: PackId, offset: number, length: number): Buffer {
@@ -136,14 +117,9 @@ export class IndexStore {
         closeSync(fd);
       }
     } catch (error) {
-      throw this.#damaged(packId, error);
+      throw this.#files.damaged(packId, error);
     }
-    if (done !== length || !isWholePage(bytes)) throw this.#damaged(packId);
+    if (done !== length || !isWholePage(bytes)) throw this.#files.damaged(packId);
     return bytes;
-  }
-
-  #damaged(packId: PackId, cause?: unknown): ReplicationError {
-    const path = this.path(packId);
-    return new ReplicationError('ERR_INDEX_CORRUPT', `${path} is damaged`, { path, packId }, cause);
   }
 }

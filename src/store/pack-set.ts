@@ -260,10 +260,7 @@ export class PackSet {
   async makeIndex(packId: PackId, descriptor: PackDescriptor): Promise<LoadedIndex> {
     const { index, packs } = this.#components;
     const trailer = await readTrailer(packs, { packId, descriptor }, this.#secrets);
-    await index.put(packId, trailer);
-    const loaded = await index.load(packId);
-    assert(loaded !== undefined);
-    return loaded;
+    return index.put(packId, trailer);
   }
 
   #numberOf(id: ChunkId): number {
