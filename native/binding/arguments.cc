@@ -51,6 +51,11 @@ SecretKey keyOf(const Napi::Value& buffer) {
   return SecretKey(view.data);
 }
 
+std::optional<SecretKey> optionalKeyOf(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return keyOf(value);
+}
+
 int64_t integerOf(const Napi::Value& value) {
   MULEPLEX_CHECK(value.IsNumber());
   const double number = value.As<Napi::Number>().DoubleValue();

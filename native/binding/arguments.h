@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ std::vector<ByteView> bytesOfEach(const Napi::Value& value);
 std::string textOf(const Napi::Value& buffer);
 /// A copy of a 32-byte Buffer.
 SecretKey keyOf(const Napi::Value& buffer);
+std::optional<SecretKey> optionalKeyOf(const Napi::Value& value);
 /// A non-negative integer up to 2^53 - 1.
 uint64_t sizeOf(const Napi::Value& value);
 uint32_t u32Of(const Napi::Value& value);

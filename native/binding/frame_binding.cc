@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frame_binding.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "check.h"
 #include "chunk_namer.h"
 #include "frame.h"
+#include "object_pool.h"
 #include "piece_reader.h"
 #include "promise_worker.h"
 #include "similarity.h"
@@ -18,16 +21,17 @@
 namespace muleplex {
 namespace {
 
-std::optional<SecretKey> optionalKeyOf(const Napi::Value& value) {
-  if (value.IsUndefined()) return std::nullopt;
-  return keyOf(value);
-}
-
 /// The buffers of an array, whose memory the caller must keep.
 std::vector<ByteSpan> spansOf(const Napi::Value& array) {
   std::vector<ByteSpan> spans;
   for (const ByteView view : bytesOfEach(array)) spans.emplace_back(view.data, view.size);
   return spans;
+}
+
+/// Frames on their way to a buffer of the caller's. Never destroyed, as the encoders' memory is.
+ObjectPool<std::vector<uint8_t>>& framePool() {
+  static auto* pool = new ObjectPool<std::vector<uint8_t>>;
+  return *pool;
 }
 
 class EncodeTask final : public Task {
@@ -39,22 +43,25 @@ class EncodeTask final : public Task {
         level_(static_cast<int>(integerOf(info[3]))),
         chunkPin_(pin(info[4])),
         basePin_(pin(info[5])),
-        baseIdPin_(pin(info[6])) {
+        baseIdPin_(pin(info[6])),
+        intoPin_(pin(info[7])) {
     group_.chunks = spansOf(info[4]);
     group_.bases = spansOf(info[5]);
     const ByteView baseIds = bytesOf(info[6]);
     MULEPLEX_CHECK(baseIds.size == group_.bases.size() * kBaseIdSize);
     MULEPLEX_CHECK(group_.bases.size() <= kBaseCountMax);
     group_.baseIds = baseIds.data;
+    const ByteView room = bytesOf(info[7]);
+    into_ = {const_cast<uint8_t*>(room.data), room.size};
   }
 
   void run() override {
     FrameEncoder encoder(encKey_, sivKey_, keyEpoch_, level_);
-    // What most groups make; noise makes more.
-    size_t size = 0;
-    for (const ByteSpan chunk : group_.chunks) size += chunk.size();
-    bytes_.reserve(size / 2);
-    encoder.encode(group_, bytes_, frames_);
+    const ObjectPool<std::vector<uint8_t>>::Lent bytes = framePool().take();
+    bytes->clear();
+    encoder.encode(group_, *bytes, frames_);
+    MULEPLEX_CHECK(bytes->size() <= into_.size());
+    std::ranges::copy(*bytes, into_.begin());
   }
 
   Napi::Value result(Napi::Env env) override {
@@ -66,7 +73,6 @@ class EncodeTask final : public Task {
       chunks.insert(chunks.end(), frame.chunks.begin(), frame.chunks.end());
     }
     Napi::Object object = Napi::Object::New(env);
-    object.Set("frames", toBuffer(env, std::move(bytes_)));
     object.Set("lengths", toUint32Array(env, lengths));
     object.Set("codecs", toUint32Array(env, codecs));
     object.Set("chunkCounts", toUint32Array(env, chunkCounts));
@@ -82,8 +88,9 @@ class EncodeTask final : public Task {
   Pin chunkPin_;
   Pin basePin_;
   Pin baseIdPin_;
+  Pin intoPin_;
   ChunkGroup group_;
-  std::vector<uint8_t> bytes_;
+  std::span<uint8_t> into_;
   std::vector<EncodedFrame> frames_;
 };
 
@@ -224,9 +231,9 @@ class DecodeTask final : public Task {
   uint8_t* into_ = nullptr;
 };
 
-/// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[], bases[], baseIds) => Promise<{frames,
-/// lengths, codecs, chunkCounts, chunks}>: the frames of one group end to end in one buffer, and
-/// the indices of the chunks in the order in which the frames hold them.
+/// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[], bases[], baseIds, into) =>
+/// Promise<{lengths, codecs, chunkCounts, chunks}>: `into` gets the frames of one group end to end;
+/// the result has the indices of the chunks in the order in which the frames hold them.
 Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<EncodeTask>(info));
 }

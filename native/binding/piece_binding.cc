@@ -31,7 +31,6 @@ struct Piece {
 
   int error = 0;
   struct stat stat {};
-  size_t dataOffset = 0;
   size_t bytesRead = 0;
   NamedChunks chunks;
 };
@@ -48,12 +47,41 @@ std::vector<uint32_t> lengthsWithin(const Piece& piece) {
   return lengths;
 }
 
+/// One array for each kind of number, not an object for each piece: objects made here cost more than
+/// the reading of a small file.
+Napi::Object packPieces(Napi::Env env, std::span<const Piece> pieces) {
+  Napi::Float64Array numbers = Napi::Float64Array::New(env, pieces.size() * kStatNumbers);
+  Napi::BigUint64Array identities =
+      Napi::BigUint64Array::New(env, pieces.size() * kStatIdentities);
+  std::vector<uint32_t> errors, bytesRead, chunkEnds, lengths;
+  std::vector<uint8_t> ids;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const Piece& piece = pieces[i];
+    packStat(piece.stat, numbers.Data() + i * kStatNumbers,
+             identities.Data() + i * kStatIdentities);
+    errors.push_back(static_cast<uint32_t>(piece.error));
+    bytesRead.push_back(static_cast<uint32_t>(piece.bytesRead));
+    lengths.insert(lengths.end(), piece.chunks.lengths.begin(), piece.chunks.lengths.end());
+    ids.insert(ids.end(), piece.chunks.ids.begin(), piece.chunks.ids.end());
+    chunkEnds.push_back(static_cast<uint32_t>(lengths.size()));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("errors", toUint32Array(env, errors));
+  object.Set("numbers", numbers);
+  object.Set("identities", identities);
+  object.Set("bytesRead", toUint32Array(env, bytesRead));
+  object.Set("chunkEnds", toUint32Array(env, chunkEnds));
+  object.Set("lengths", toUint32Array(env, lengths));
+  object.Set("ids", toBuffer(env, std::move(ids)));
+  return object;
+}
+
 /// Reads pieces and names their chunks, found by a chunker or of known lengths.
 class PieceTask final : public Task {
  public:
   /// Cuts chunks; what is read goes end to end into a buffer of the caller's.
-  PieceTask(const Chunker& chunker, const SecretKey& idKey, const Napi::Array& pieces,
-            const Napi::Value& into)
+  PieceTask(const Chunker& chunker, const std::optional<SecretKey>& idKey,
+            const Napi::Array& pieces, const Napi::Value& into)
       : PieceTask(chunker, idKey) {
     const ByteView room = bytesOf(into);
     intoPin_ = pin(into);
@@ -68,13 +96,13 @@ class PieceTask final : public Task {
   }
 
   void run() override {
-    const ChunkNamer namer(idKey_);
+    std::optional<ChunkNamer> namer;
+    if (idKey_) namer.emplace(*idKey_);
     PieceReader reader;
     size_t filled = 0;
     std::vector<std::span<const uint8_t>> cut;
     for (Piece& piece : pieces_) {
       if (!chunker_) scratch_.resize(std::max(scratch_.size(), piece.length));
-      piece.dataOffset = filled;
       uint8_t* data = chunker_ ? into_ + filled : scratch_.data();
       piece.error = reader.read(piece.path, piece.offset, data, piece.length, piece.bytesRead);
       if (piece.error == 0) piece.error = reader.stat(piece.stat);
@@ -88,23 +116,16 @@ class PieceTask final : public Task {
           piece.chunks.consumed += length;
         }
       } else {
-        piece.chunks = nameChunks(namer, data, lengthsWithin(piece));
+        piece.chunks = nameChunks(*namer, data, lengthsWithin(piece));
       }
     }
-    if (chunker_) nameCut(namer, cut);
+    if (chunker_ && namer) nameCut(*namer, cut);
   }
 
-  Napi::Value result(Napi::Env env) override {
-    Napi::Array array = Napi::Array::New(env, pieces_.size());
-    for (uint32_t i = 0; i < pieces_.size(); ++i) {
-      const Napi::HandleScope scope(env);
-      array.Set(i, toObject(env, pieces_[i]));
-    }
-    return array;
-  }
+  Napi::Value result(Napi::Env env) override { return packPieces(env, pieces_); }
 
  private:
-  PieceTask(std::optional<Chunker> chunker, const SecretKey& idKey)
+  PieceTask(const std::optional<Chunker>& chunker, const std::optional<SecretKey>& idKey)
       : chunker_(chunker), idKey_(idKey) {}
 
   void takePieces(const Napi::Array& pieces) {
@@ -142,17 +163,9 @@ class PieceTask final : public Task {
     return piece;
   }
 
-  static Napi::Object toObject(Napi::Env env, Piece& piece) {
-    Napi::Object object = chunksToObject(env, std::move(piece.chunks));
-    object.Set("error", Napi::Number::New(env, piece.error));
-    if (piece.error == 0) setStat(object, piece.stat);
-    object.Set("dataOffset", toNumber(env, piece.dataOffset));
-    object.Set("bytesRead", toNumber(env, piece.bytesRead));
-    return object;
-  }
-
   std::optional<Chunker> chunker_;
-  SecretKey idKey_;
+  /// None: the chunks get no ids.
+  std::optional<SecretKey> idKey_;
   std::vector<Piece> pieces_;
   size_t length_ = 0;
   Pin intoPin_;
@@ -160,18 +173,19 @@ class PieceTask final : public Task {
   std::vector<uint8_t> scratch_;
 };
 
-/// readAndCut(gearKey, idKey, average, pieces[], into) => Promise<piece[]>; pieces are {path,
-/// offset, length, isLast}, their results {error, stat fields, dataOffset, bytesRead, lengths, ids,
-/// consumed}; `into` gets all bytes read, end to end, and must have room for all lengths.
+/// readAndCut(gearKey, idKey | undefined, average, pieces[], into) => Promise<{errors, numbers,
+/// identities, bytesRead, chunkEnds, lengths, ids}>; pieces are {path, offset, length, isLast};
+/// `into` gets all bytes read, end to end, and must have room for all lengths. Without K_id there
+/// are no ids.
 Napi::Value readAndCut(const Napi::CallbackInfo& info) {
   MULEPLEX_CHECK(info[3].IsArray());
   return startTask(info.Env(),
                    std::make_unique<PieceTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
-                                               keyOf(info[1]), info[3].As<Napi::Array>(),
+                                               optionalKeyOf(info[1]), info[3].As<Napi::Array>(),
                                                info[4]));
 }
 
-/// readAndName(idKey, pieces[]) => Promise<piece[]>; as readAndCut, with {path, offset, lengths}.
+/// readAndName(idKey, pieces[]) => Promise as of readAndCut; pieces are {path, offset, lengths}.
 Napi::Value readAndName(const Napi::CallbackInfo& info) {
   MULEPLEX_CHECK(info[1].IsArray());
   return startTask(info.Env(),

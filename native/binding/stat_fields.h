@@ -2,12 +2,13 @@
 #ifndef MULEPLEX_BINDING_STAT_FIELDS_H_
 #define MULEPLEX_BINDING_STAT_FIELDS_H_
 
-#include <napi.h>
 #include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
 
 namespace muleplex {
 
-/// Sets what stat(2) tells as fields of the object; inode and device are BigInts.
 /// Numbers of one entry in a packed list: rawMode, uid, gid, size, mtime and ctime as seconds and
 /// nanoseconds, link count, blocks of 512 bytes.
 inline constexpr size_t kStatNumbers = 10;
@@ -15,8 +16,6 @@ inline constexpr size_t kStatNumbers = 10;
 inline constexpr size_t kStatIdentities = 2;
 
 void packStat(const struct stat& status, double* numbers, uint64_t* identities);
-
-void setStat(Napi::Object object, const struct stat& status);
 
 }  // namespace muleplex
 

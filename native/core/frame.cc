@@ -25,8 +25,9 @@ constexpr int kProbeLevel = -1;
 /// Before a whole group is compressed, levels are compared on so many bytes from its middle.
 constexpr size_t kSampleSize = 64 << 10;
 /// The first beats the second on records and logs, where short matches cost more than they save. A
-/// level above them must save a sixteenth more than the better of the two.
+/// level above them must save a fourteenth more than the better of the two.
 constexpr int kFastLevels[] = {1, 3};
+constexpr size_t kSlowLevelGain = 14;
 /// Most deltas all but vanish at the fastest level, when its table has room for the bases.
 constexpr int kDeltaLevel = 1;
 constexpr int kDeltaHashLog = 19;
@@ -244,7 +245,9 @@ int FrameEncoder::levelFor(ByteSpan raw) {
     best = level;
     bestSize = size;
   }
-  return level_ > std::end(kFastLevels)[-1] && pays(sizeAt(level_), bestSize) ? level_ : best;
+  if (level_ <= std::end(kFastLevels)[-1]) return best;
+  const bool isWorthIt = kSlowLevelGain * sizeAt(level_) <= (kSlowLevelGain - 1) * bestSize;
+  return isWorthIt ? level_ : best;
 }
 
 /// Bytes that are spread evenly are tried with the fastest level: so noise costs next to nothing.

@@ -268,8 +268,11 @@ export const ANNOUNCED_GRACE_MS = 6 * 3_600_000;
 /** Sessions are looked at this often: a few rows. */
 export const ANNOUNCED_CHECK_INTERVAL_MS = 60_000;
 
-/** Bytes of files read by one call: large enough to hide its cost, small enough to hold several. */
-export const READ_BATCH_SIZE = 4 * MiB;
+/**
+ * Bytes of files read by one call, or the longest chunk of the data set if that is more: large enough
+ * to hide its cost, small enough to hold several.
+ */
+export const READ_BATCH_SIZE = 2 * MiB;
 /** Files above this are read alone, piece by piece. */
 export const SMALL_FILE_SIZE_MAX = 1 * MiB;
 /** Files read by one call; bounds its time on a slow disk. */
@@ -294,7 +297,7 @@ export const STAMP_MARGIN_MS = 100;
 export const STAMP_MARGIN_COARSE_MS = 2_000;
 
 /** Raw bytes of chunks that a recomposer reads and writes by one call. */
-export const RECOMPOSE_BATCH_SIZE = 8 * MiB;
+export const RECOMPOSE_BATCH_SIZE = 4 * MiB;
 /** Entries made by one call. */
 export const RECOMPOSE_BATCH_ENTRIES = 1_024;
 /** Trees of a replica that may wait for their removal while a snapshot is made. */

@@ -35,23 +35,6 @@ export interface CutChunks {
   readonly consumed: number;
 }
 
-export interface NativeStat {
-  /** st_mode: type and permission bits. */
-  readonly rawMode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtimeSeconds: number;
-  readonly mtimeNanoseconds: number;
-  readonly ctimeSeconds: number;
-  readonly ctimeNanoseconds: number;
-  readonly inode: bigint;
-  readonly device: bigint;
-  readonly linkCount: number;
-  /** Units of 512 bytes. */
-  readonly blockCount: number;
-}
-
 export interface ExtendedAttribute {
   readonly name: Buffer;
   readonly value: Buffer;
@@ -95,19 +78,24 @@ export interface NativeEntryExtras {
   readonly dataRanges: ByteRange[];
 }
 
-/** Of a piece read by readAndCut or readAndName. */
-export interface NativePiece extends NativeStat, CutChunks {
-  /** An errno value, or 0; the stat fields are absent otherwise. */
-  readonly error: number;
-  /** Where the piece's bytes start in the data. */
-  readonly dataOffset: number;
-  readonly bytesRead: number;
+/** The pieces of one call of readAndCut or readAndName, in order. */
+export interface NativePieces {
+  /** Of each piece an errno value, or 0. */
+  readonly errors: Uint32Array;
+  /** STAT_NUMBERS for each piece (entry.ts); mean nothing where it has an error. */
+  readonly numbers: Float64Array;
+  /** STAT_IDENTITIES for each piece. */
+  readonly identities: BigUint64Array;
+  readonly bytesRead: Uint32Array;
+  /** Where each piece ends in lengths; it starts where the one before ends. */
+  readonly chunkEnds: Uint32Array;
+  readonly lengths: Uint32Array;
+  /** 32 bytes for each length; none without K_id. */
+  readonly ids: Buffer;
 }
 
 /** The frames of one group. */
 export interface NativeEncodedFrames {
-  /** End to end. */
-  readonly frames: Buffer;
   readonly lengths: Uint32Array;
   readonly codecs: Uint32Array;
   readonly chunkCounts: Uint32Array;
@@ -155,6 +143,7 @@ export interface NativeAddon {
     chunks: readonly Buffer[],
     bases: readonly Buffer[],
     baseIds: Buffer,
+    into: Buffer,
   ): Promise<NativeEncodedFrames>;
   superFeatures(chunks: readonly Buffer[]): Promise<Uint32Array>;
   decodeFrames(
@@ -167,12 +156,12 @@ export interface NativeAddon {
   readFolders(paths: readonly Buffer[]): Promise<NativeFolders>;
   readAndCut(
     gearKey: Buffer,
-    idKey: Buffer,
+    idKey: Buffer | undefined,
     average: number,
     pieces: readonly object[],
     into: Buffer,
-  ): Promise<NativePiece[]>;
-  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<NativePiece[]>;
+  ): Promise<NativePieces>;
+  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<NativePieces>;
   runFileBatch(root: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;

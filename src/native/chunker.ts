@@ -16,6 +16,11 @@ export interface ChunkKeys {
   readonly average: number;
 }
 
+/** The longest chunk of streams with this average (native/core/chunker.h). */
+export function chunkSizeMax(average: number): number {
+  return 4 * average;
+}
+
 /** Throws ERR_ARGUMENT_INVALID. */
 export function checkChunkKeys({ gearKey, idKey, average }: ChunkKeys): void {
   checkKey('gearKey', gearKey);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the file system says of an entry: the addon's numbers as named types.
 import { getSystemErrorName } from 'node:util';
-import type { NativeStat } from './addon.ts';
 
 export type EntryType = 'file' | 'folder' | 'symlink' | 'fifo' | 'socket' | 'device';
 
@@ -35,24 +34,6 @@ export interface EntryStat {
   readonly linkCount: number;
   /** Units of 512 bytes. */
   readonly blockCount: number;
-}
-
-export function entryStat(native: NativeStat): EntryStat {
-  return {
-    type: TYPES.get(native.rawMode & TYPE_MASK) ?? 'device',
-    mode: native.rawMode & MODE_MASK,
-    uid: native.uid,
-    gid: native.gid,
-    size: native.size,
-    mtimeSeconds: native.mtimeSeconds,
-    mtimeNanoseconds: native.mtimeNanoseconds,
-    ctimeSeconds: native.ctimeSeconds,
-    ctimeNanoseconds: native.ctimeNanoseconds,
-    inode: native.inode,
-    device: native.device,
-    linkCount: native.linkCount,
-    blockCount: native.blockCount,
-  };
 }
 
 /**

@@ -73,12 +73,14 @@ export function checkBatchBytes(bytes: number): void {
 /**
  * Encodes the chunks of one group, of 1 byte and more, with their bases at most FRAME_RAW_SIZE_MAX
  * together: as one delta when the bases help, else those that compress in one frame and each other
- * one alone. The same input gives the same frames.
+ * one alone. The same input gives the same frames. They share memory, that of `into` when it is
+ * given, which has room for encodedSizeMax().
  */
 export async function encodeFrames(
   { encKey, sivKey, keyEpoch, level = ZSTD_LEVEL_DEFAULT }: FrameEncoderKeys,
   chunks: readonly Buffer[],
   bases: readonly BaseChunk[] = [],
+  into?: Buffer,
 ): Promise<EncodedFrames> {
   checkKey('encKey', encKey);
   checkKey('sivKey', sivKey);
@@ -93,8 +95,11 @@ export async function encodeFrames(
   );
   for (const { id } of bases) checkKey('base id', id);
   for (const { length } of buffers) checkInteger('chunk length', length, 1, FRAME_RAW_SIZE_MAX);
-  const size = [...buffers, ...baseBytes].reduce((sum, { length }) => sum + length, 0);
-  checkInteger('size of a group with its bases', size, 1, FRAME_RAW_SIZE_MAX);
+  const rawSize = sizeOf(buffers);
+  checkInteger('size with the bases', rawSize + sizeOf(baseBytes), 1, FRAME_RAW_SIZE_MAX);
+  const sizeMax = encodedSizeMax(rawSize, buffers.length);
+  const room = into ?? Buffer.allocUnsafeSlow(sizeMax);
+  checkInteger('room for the frames', room.length, sizeMax, Infinity);
   const ids = bases.map(({ id }) => id);
   const encoded = await settled(
     nativeAddon().encodeFrames(
@@ -105,15 +110,34 @@ export async function encodeFrames(
       buffers,
       baseBytes,
       Buffer.concat(ids),
+      room,
     ),
   );
-  return { bytes: encoded.frames, frames: framesOf(encoded, buffers, ids) };
+  const bytes = room.subarray(
+    0,
+    encoded.lengths.reduce((sum, length) => sum + length, 0),
+  );
+  return { bytes, frames: framesOf(encoded, { bytes, chunks: buffers, baseIds: ids }) };
+}
+
+/** The most bytes that frames of so many chunks have, when none of them compresses. */
+export function encodedSizeMax(rawSize: number, chunkCount: number): number {
+  return rawSize + chunkCount * FRAME_OVERHEAD;
+}
+
+function sizeOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
+}
+
+interface FrameParts {
+  readonly bytes: Buffer;
+  readonly chunks: readonly Buffer[];
+  readonly baseIds: readonly Buffer[];
 }
 
 function framesOf(
   encoded: NativeEncodedFrames,
-  chunks: readonly Buffer[],
-  baseIds: readonly Buffer[],
+  { bytes, chunks, baseIds }: FrameParts,
 ): EncodedFrame[] {
   let offset = 0;
   let firstChunk = 0;
@@ -125,7 +149,7 @@ function framesOf(
     const own = Array.from(encoded.chunks.subarray(first, firstChunk));
     const codec = encoded.codecs[index] ?? 0;
     return {
-      frame: encoded.frames.subarray(start, offset),
+      frame: bytes.subarray(start, offset),
       offset: start,
       length,
       codec,

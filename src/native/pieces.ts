@@ -2,7 +2,7 @@
 // Reads pieces of files and cuts or names their chunks in one call: hundreds of small files, or the
 // next megabytes of a big one.
 import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
-import { nativeAddon, settled, type NativePiece } from './addon.ts';
+import { nativeAddon, settled, type NativePieces } from './addon.ts';
 import {
   checkInteger,
   checkKey,
@@ -11,7 +11,7 @@ import {
   checkUint32Array,
 } from './argument-checks.ts';
 import { checkChunkKeys, type ChunkKeys } from './chunker.ts';
-import { entryStat, errnoName, type EntryStat } from './entry.ts';
+import { errnoName, packedStat, type EntryStat } from './entry.ts';
 import { checkBatchBytes } from './frame.ts';
 
 export interface PieceToCut {
@@ -43,11 +43,31 @@ export interface CutPiece extends ReadPiece {
   readonly dataOffset: number;
 }
 
-function readPiece(native: NativePiece): ReadPiece {
-  const { bytesRead, lengths, ids, consumed } = native;
-  const error = errnoName(native.error);
-  if (error !== undefined) return { error, bytesRead, lengths, ids, consumed };
-  return { stat: entryStat(native), bytesRead, lengths, ids, consumed };
+export type UnnamedPiece = Omit<CutPiece, 'ids'>;
+
+/** Of a chunk. */
+const ID_SIZE = 32;
+
+/** All share the memory of the packed lists. */
+function unpackPieces(native: NativePieces): CutPiece[] {
+  const { errors, numbers, identities, chunkEnds } = native;
+  const idSize = native.ids.length === 0 ? 0 : ID_SIZE;
+  const pieces: CutPiece[] = [];
+  let dataOffset = 0;
+  let first = 0;
+  for (const [index, bytesRead] of native.bytesRead.entries()) {
+    const end = chunkEnds[index] ?? first;
+    const lengths = native.lengths.subarray(first, end);
+    const ids = native.ids.subarray(first * idSize, end * idSize);
+    let consumed = 0;
+    for (const length of lengths) consumed += length;
+    const error = errnoName(errors[index] ?? 0);
+    const state = error === undefined ? { stat: packedStat(numbers, identities, index) } : { error };
+    pieces.push({ ...state, bytesRead, lengths, ids, consumed, dataOffset });
+    dataOffset += bytesRead;
+    first = end;
+  }
+  return pieces;
 }
 
 /**
@@ -57,6 +77,27 @@ function readPiece(native: NativePiece): ReadPiece {
  */
 export async function readAndCut(
   keys: ChunkKeys,
+  pieces: readonly PieceToCut[],
+  into: Buffer,
+): Promise<CutPiece[]> {
+  return cutPieces(keys, keys.idKey, pieces, into);
+}
+
+/**
+ * The same without ids: while nameChunks() makes them, another thread can read the file's next
+ * piece.
+ */
+export async function readAndCutUnnamed(
+  keys: ChunkKeys,
+  pieces: readonly PieceToCut[],
+  into: Buffer,
+): Promise<UnnamedPiece[]> {
+  return cutPieces(keys, undefined, pieces, into);
+}
+
+async function cutPieces(
+  keys: ChunkKeys,
+  idKey: Buffer | undefined,
   pieces: readonly PieceToCut[],
   into: Buffer,
 ): Promise<CutPiece[]> {
@@ -70,9 +111,9 @@ export async function readAndCut(
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
   checkBatchBytes(size);
   checkInteger('room for the pieces', into.length, size, Infinity);
-  const { gearKey, idKey, average } = keys;
-  const read = await settled(nativeAddon().readAndCut(gearKey, idKey, average, pieces, into));
-  return read.map((native) => ({ ...readPiece(native), dataOffset: native.dataOffset }));
+  const { gearKey, average } = keys;
+  const read = nativeAddon().readAndCut(gearKey, idKey, average, pieces, into);
+  return unpackPieces(await settled(read));
 }
 
 export interface PieceToName {
@@ -103,6 +144,5 @@ export async function readAndName(
     }
   }
   checkBatchBytes(bytes);
-  const named = await settled(nativeAddon().readAndName(idKey, pieces));
-  return named.map(readPiece);
+  return unpackPieces(await settled(nativeAddon().readAndName(idKey, pieces)));
 }

@@ -4,7 +4,10 @@
 // the order of the groups, so that equal input makes equal packs.
 import { messageOf } from '../base/errors.ts';
 import {
+  CHUNK_SIZE_MAX,
   FRAME_RAW_SIZE_MAX,
+  GROUP_CHUNKS_MAX,
+  GROUP_SIZE,
   NEW_CHUNKS_BATCH_SIZE,
   NEW_CHUNKS_BUFFERS_MAX,
 } from '../base/limits.ts';
@@ -12,7 +15,7 @@ import { CHUNK_ID_SIZE } from '../dataset/chunk-list.ts';
 import type { ChunkId } from '../dataset/ids.ts';
 import type { FrameCodec } from '../dataset/pack-layout.ts';
 import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
-import { encodeFrames, superFeatures, type BaseChunk } from '../native/frame.ts';
+import { encodeFrames, encodedSizeMax, superFeatures, type BaseChunk } from '../native/frame.ts';
 import type { FrameToStore } from '../store/pack-writer.ts';
 import type { BaseFinder } from './base-finder.ts';
 import { ChunkGroups, type ChunkGroup, type NewChunk } from './chunk-groups.ts';
@@ -21,6 +24,7 @@ import type { NewChunks } from './new-chunks.ts';
 
 /** Where frames go: the packs of one publish. */
 export interface FrameSink {
+  /** The bytes are the caller's again when it resolves. */
   append(bytes: Buffer, frames: readonly FrameToStore[]): Promise<void>;
 }
 
@@ -29,7 +33,7 @@ export interface KnownChunks {
   /** Number of the chunk whose id is at ids[offset..offset+32); -1 when no pack holds it. */
   find(ids: Buffer, offset?: number): number;
   /** The chunks, in order, in the buffer, which has room for them. */
-  readChunksInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]>;
+  readBasesInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]>;
 }
 
 interface Components {
@@ -60,11 +64,20 @@ interface PlacedChunk extends NewChunk {
   readonly passed: number;
 }
 
+interface EncodedGroup {
+  /** What the bytes lie in, held for them. */
+  readonly data: SharedBuffer;
+  readonly bytes: Buffer;
+  readonly frames: readonly FrameToStore[];
+}
+
 /** Bases of a group, in a buffer of their own. */
 interface Prefix {
   readonly data: SharedBuffer;
   readonly bases: readonly BaseChunk[];
 }
+
+const ENCODED_SIZE_MAX = encodedSizeMax(GROUP_SIZE + CHUNK_SIZE_MAX, GROUP_CHUNKS_MAX);
 
 export class ChunkSink {
   readonly #components: Components;
@@ -78,7 +91,7 @@ export class ChunkSink {
   readonly #batches: Batch[] = [];
   readonly #groups = new ChunkGroups();
   readonly #prefixes = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
-  #readingBases: Promise<unknown> = Promise.resolve();
+  readonly #encoded = new BufferPool({ size: ENCODED_SIZE_MAX });
   #uniqueBytes = 0;
   #packBytes = 0;
   /** Appends in order; each waits for its own frames and for the append before. */
@@ -179,32 +192,32 @@ export class ChunkSink {
 
   async #store(group: ChunkGroup): Promise<void> {
     const encoded = this.#encode(group);
-    const appended = Promise.all([encoded, this.#tail]).then(async ([{ bytes, frames }]) => {
+    const appended = Promise.all([encoded, this.#tail]).then(async ([{ data, bytes, frames }]) => {
       if (this.#failure !== undefined) return;
       await this.#components.frames.append(bytes, frames);
       this.#packBytes += bytes.length;
+      data.release();
     });
     // A failure is kept for the next add() or finish(), so that no promise is left unwatched.
     this.#tail = appended.catch((error: unknown) => {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     });
     this.#running.push(this.#tail);
-    while (this.#running.length >= this.#init.threads) await this.#running.shift();
+    // One more than there are threads: the next is gathered while they work.
+    while (this.#running.length > this.#init.threads) await this.#running.shift();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #encode({
-    chunks,
-    data,
-    bases,
-  }: ChunkGroup): Promise<{ readonly bytes: Buffer; readonly frames: FrameToStore[] }> {
+  async #encode({ chunks, data, bases }: ChunkGroup): Promise<EncodedGroup> {
     const { keys, compressionLevel } = this.#init;
     const { keyEpoch } = keys;
     const prefix = await this.#readBases(bases);
+    const into = this.#encoded.take();
     const { bytes, frames } = await encodeFrames(
       { ...keys.epochKeys(keyEpoch), keyEpoch, level: compressionLevel },
       chunks.map((chunk) => chunk.bytes),
       prefix.bases,
+      into.bytes,
     );
     prefix.data.release();
     data.release();
@@ -219,20 +232,13 @@ export class ChunkSink {
         return chunk === undefined ? [] : [{ id: chunk.id, rawLength: chunk.bytes.length }];
       }),
     }));
-    return { bytes, frames: stored };
+    return { data: into, bytes, frames: stored };
   }
 
-  /**
-   * One group's bases after the other, because neighbours need the same decoded frames.
-   */
-  #readBases(ids: readonly ChunkId[]): Promise<Prefix> {
-    const prefix = this.#readingBases.then(async (): Promise<Prefix> => {
-      const data = this.#prefixes.take();
-      const chunks = await this.#components.known.readChunksInto(ids, data.bytes);
-      const bases = chunks.map((bytes, index) => ({ id: ids[index] ?? Buffer.alloc(0), bytes }));
-      return { data, bases };
-    });
-    this.#readingBases = prefix.catch(() => undefined);
-    return prefix;
+  async #readBases(ids: readonly ChunkId[]): Promise<Prefix> {
+    const data = this.#prefixes.take();
+    const chunks = await this.#components.known.readBasesInto(ids, data.bytes);
+    const bases = chunks.map((bytes, index) => ({ id: ids[index] ?? Buffer.alloc(0), bytes }));
+    return { data, bases };
   }
 }

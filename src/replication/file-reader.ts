@@ -11,9 +11,15 @@ import {
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { Hole } from '../dataset/recipe.ts';
 import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
-import type { ChunkKeys } from '../native/chunker.ts';
+import { chunkSizeMax, nameChunks, type ChunkKeys } from '../native/chunker.ts';
 import type { EntryStat } from '../native/folder.ts';
-import { readAndCut, type CutPiece, type PieceToCut } from '../native/pieces.ts';
+import {
+  readAndCut,
+  readAndCutUnnamed,
+  type CutPiece,
+  type PieceToCut,
+  type UnnamedPiece,
+} from '../native/pieces.ts';
 import type { ChunkSink } from './chunk-sink.ts';
 import { printablePath } from './printable-path.ts';
 import { pushRefs } from './recipe-writer.ts';
@@ -53,6 +59,12 @@ interface Job {
   readonly batch: Promise<Batch> | undefined;
 }
 
+/** A piece of a large file, held as a batch is. */
+interface Stretch {
+  readonly data: SharedBuffer;
+  readonly piece: UnnamedPiece | undefined;
+}
+
 interface Range {
   readonly start: number;
   readonly end: number;
@@ -61,16 +73,21 @@ interface Range {
 export class FileReader {
   readonly #sink: ChunkSink;
   readonly #init: Init;
-  readonly #buffers = new BufferPool({ size: READ_BATCH_SIZE });
+  /** Bytes that one call reads. */
+  readonly #batchSize: number;
+  readonly #buffers: BufferPool;
 
   constructor(components: { readonly sink: ChunkSink }, init: Init) {
     this.#sink = components.sink;
     this.#init = init;
+    // A piece has at least one whole chunk.
+    this.#batchSize = Math.max(READ_BATCH_SIZE, chunkSizeMax(init.keys.average));
+    this.#buffers = new BufferPool({ size: this.#batchSize });
   }
 
   /** One result for each of the files (entries of type file), in their order. */
   async *read(files: AsyncIterable<readonly SourceEntry[]>): AsyncGenerator<ReadResult> {
-    const groups = groupFiles(files);
+    const groups = groupFiles(files, this.#batchSize);
     const ahead: Job[] = [];
     for (;;) {
       this.#init.signal.throwIfAborted();
@@ -91,7 +108,7 @@ export class FileReader {
 
   #start(files: readonly SourceEntry[]): Job {
     if (files.some((entry) => !isSmall(entry))) return { files, batch: undefined };
-    const batch = this.#read(
+    const batch = this.#readBatch(
       files.map(({ path, stat }) => ({
         path: absolutePath(this.#init.root, path),
         offset: 0,
@@ -104,9 +121,18 @@ export class FileReader {
     return { files, batch };
   }
 
-  async #read(pieces: readonly PieceToCut[]): Promise<Batch> {
+  async #readBatch(pieces: readonly PieceToCut[]): Promise<Batch> {
     const data = this.#buffers.take();
     return { data, pieces: await readAndCut(this.#init.keys, pieces, data.bytes) };
+  }
+
+  async #readStretch(path: Buffer, { start, end }: Range): Promise<Stretch> {
+    const data = this.#buffers.take();
+    const length = Math.min(this.#batchSize, end - start);
+    const isLast = start + length === end;
+    const pieces = [{ path, offset: start, length, isLast }];
+    const [piece] = await readAndCutUnnamed(this.#init.keys, pieces, data.bytes);
+    return { data, piece };
   }
 
   async *#takeBatch(files: readonly SourceEntry[], batch: Batch): AsyncGenerator<ReadResult> {
@@ -171,30 +197,25 @@ export class FileReader {
     holes: readonly Hole[],
   ): Promise<FileContent> {
     const path = absolutePath(this.#init.root, entry.path);
-    const read = (range: Range): Promise<Batch> => {
-      const length = Math.min(READ_BATCH_SIZE, range.end - range.start);
-      const isLast = range.start + length === range.end;
-      return this.#read([{ path, offset: range.start, length, isLast }]);
-    };
     const chunks: ChunkRef[] = [];
     const ranges = dataRanges(stat.size, holes);
     let next = ranges[0];
-    let reading = next === undefined ? undefined : read(next);
+    let reading = next && this.#readStretch(path, next);
     let index = 0;
     while (next !== undefined && reading !== undefined) {
       this.#init.signal.throwIfAborted();
-      const { data, pieces } = await reading;
-      const [piece] = pieces;
-      const wanted = Math.min(READ_BATCH_SIZE, next.end - next.start);
+      const { data, piece } = await reading;
+      const wanted = Math.min(this.#batchSize, next.end - next.start);
       if (piece === undefined || !isWhole(piece, stat, wanted)) throw sourceChanged(entry);
       this.#init.onRead(piece.consumed);
       const start = next.start + piece.consumed;
       if (start >= next.end) index += 1;
       next = start < next.end ? { start, end: next.end } : ranges[index];
-      // The next piece is read while this one is stored.
-      reading = next === undefined ? undefined : read(next);
+      // The next piece is read while this one is named and stored.
+      reading = next && this.#readStretch(path, next);
       reading?.catch(() => undefined);
-      chunks.push(...(await this.#take(data, piece)));
+      const ids = await nameChunks(this.#init.keys.idKey, chunksOf(data.bytes, piece));
+      chunks.push(...(await this.#take(data, { ...piece, ids })));
       data.release();
     }
     return { chunks, holes, stat };
@@ -204,12 +225,13 @@ export class FileReader {
 /** Small files together up to the bounds of a batch, every other file alone. */
 async function* groupFiles(
   batches: AsyncIterable<readonly SourceEntry[]>,
+  batchSize: number,
 ): AsyncGenerator<readonly SourceEntry[]> {
   let group: SourceEntry[] = [];
   let size = 0;
   for await (const files of batches) {
     for (const entry of files) {
-      const isFull = size + entry.stat.size > READ_BATCH_SIZE || group.length >= READ_BATCH_FILES;
+      const isFull = size + entry.stat.size > batchSize || group.length >= READ_BATCH_FILES;
       if (group.length > 0 && (isFull || !isSmall(entry))) {
         yield group;
         group = [];
@@ -226,12 +248,17 @@ async function* groupFiles(
   if (group.length > 0) yield group;
 }
 
+function chunksOf(bytes: Buffer, { dataOffset, lengths }: UnnamedPiece): Buffer[] {
+  let end = dataOffset;
+  return Array.from(lengths, (length) => bytes.subarray(end, (end += length)));
+}
+
 function isSmall(entry: SourceEntry): boolean {
   return entry.stat.size <= SMALL_FILE_SIZE_MAX && entry.holes.length === 0;
 }
 
 /** All bytes asked for were read, and the file is in the state that was expected. */
-function isWhole(piece: CutPiece, stat: EntryStat, wanted: number): boolean {
+function isWhole(piece: UnnamedPiece, stat: EntryStat, wanted: number): boolean {
   return piece.stat !== undefined && isSameFile(piece.stat, stat) && piece.bytesRead === wanted;
 }
 

@@ -39,7 +39,14 @@ interface WantedFrame extends PlacedFrame {
 
 interface ReadOptions {
   readonly isForBases: boolean;
+  /** False: the tags of the frames are enough. */
+  readonly checksIds: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+interface DecodeOptions {
+  readonly bases: readonly Buffer[];
+  readonly checksIds: boolean;
 }
 
 interface Components {
@@ -58,6 +65,8 @@ export class PackSet {
   readonly #idKey: Buffer;
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames();
+  /** Decoded without a look at the ids of their chunks. */
+  readonly #keptBases = new KeptFrames();
   /** Bases of a frame that is being decoded. */
   readonly #bases = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
 
@@ -181,14 +190,23 @@ export class PackSet {
     into: Buffer | undefined,
     signal?: AbortSignal,
   ): Promise<Buffer[]> {
-    return this.#read(ids, into, { isForBases: false, signal });
+    return this.#read(ids, into, { isForBases: false, checksIds: true, signal });
+  }
+
+  /**
+   * The same for chunks that are to be bases. Their frames are checked by their tags, not by the
+   * ids: those of the chunks that the deltas restore are.
+   */
+  async readBasesInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]> {
+    return this.#read(ids, into, { isForBases: true, checksIds: false, signal: undefined });
   }
 
   async #read(
     ids: readonly ChunkId[],
     into: Buffer | undefined,
-    { isForBases, signal }: ReadOptions,
+    options: ReadOptions,
   ): Promise<Buffer[]> {
+    const { isForBases, checksIds, signal } = options;
     const frames = this.#framesOf(ids);
     const chunks = this.#roomFor(ids, into);
     const take = (frame: WantedFrame, raw: Buffer | undefined): void => {
@@ -199,18 +217,19 @@ export class PackSet {
     };
     for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
       signal?.throwIfAborted();
-      const decoded = await this.#decode(batch, []);
+      const decoded = await this.#decode(batch, { bases: [], checksIds });
       for (const [index, frame] of batch.entries()) take(frame, decoded[index]);
     }
     const groups = frames.filter(isGroup);
     if (isForBases) groups.forEach(refuseBases);
+    const kept = checksIds ? this.#kept : this.#keptBases;
     // Two are decoded at the same time.
     for (let first = 0; first < groups.length; first += 2) {
       signal?.throwIfAborted();
       await Promise.all(
         groups.slice(first, first + 2).map(async (frame) => {
-          const raw = await this.#kept.hold(frame.key, frame.place.rawLength, (room) =>
-            this.#decodeGroup(frame, room, signal),
+          const raw = await kept.hold(frame.key, frame.place.rawLength, (room) =>
+            this.#decodeGroup(frame, room, options),
           );
           take(frame, raw.bytes);
           raw.release();
@@ -232,13 +251,18 @@ export class PackSet {
   async #decodeGroup(
     frame: WantedFrame,
     into: Buffer,
-    signal: AbortSignal | undefined,
+    { checksIds, signal }: ReadOptions,
   ): Promise<void> {
     const { baseIds } = frame.place;
+    if (baseIds.length === 0) {
+      await this.#decode([frame], { bases: [], checksIds }, into);
+      return;
+    }
     const data = this.#bases.take();
     try {
-      const bases = await this.#read(baseIds, data.bytes, { isForBases: true, signal });
-      await this.#decode([frame], bases, into);
+      const options = { isForBases: true, checksIds, signal };
+      const bases = await this.#read(baseIds, data.bytes, options);
+      await this.#decode([frame], { bases, checksIds }, into);
     } finally {
       data.release();
     }
@@ -292,12 +316,13 @@ export class PackSet {
   /** All of one key epoch; bases are those of the one frame that needs any. */
   async #decode(
     batch: readonly PlacedFrame[],
-    bases: readonly Buffer[],
+    { bases, checksIds }: DecodeOptions,
     into?: Buffer,
   ): Promise<Buffer[]> {
     const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
-    const keys = { ...deriveEpochKeys(this.#secrets, keyEpoch), idKey: this.#idKey };
+    const { encKey, sivKey } = deriveEpochKeys(this.#secrets, keyEpoch);
+    const keys = checksIds ? { encKey, sivKey, idKey: this.#idKey } : { encKey };
     try {
       return await decodeFrames(
         keys,

@@ -47,8 +47,6 @@ export class PackWriter {
   readonly #hasher = new PackHasher();
   readonly #trailer = new TrailerWriter();
   #size = 0;
-  /** The write and the hash of the newest bytes: one append is under way while the next is made. */
-  #underWay: Promise<unknown> = Promise.resolve();
 
   private constructor(packs: PackStore, init: PackWriterInit, path: string, file: DiskFile) {
     this.#packs = packs;
@@ -74,8 +72,8 @@ export class PackWriter {
   }
 
   /**
-   * Appends frames whose bytes lie end to end in bytes. The caller must not change the bytes later.
-   * A failure shows here or at a later call; then only abort is left to do.
+   * Appends frames whose bytes lie end to end in bytes, which are the caller's again when this
+   * resolves. Calls must not overlap. After a failure only abort is left to do.
    */
   async append(bytes: Buffer, frames: readonly FrameToStore[]): Promise<void> {
     const length = frames.reduce((sum, frame) => sum + frame.length, 0);
@@ -105,7 +103,6 @@ export class PackWriter {
       keyEpoch,
     });
     await this.#write(Buffer.concat([frame.frame, footer]));
-    await this.#underWay;
     await this.#file.close();
     const hashes = await this.#hasher.finish();
     assert(hashes.size === this.#size, 'all bytes are hashed');
@@ -126,17 +123,15 @@ export class PackWriter {
 
   /** Gives the pack up and removes its file; for after a failure too. */
   async abort(): Promise<void> {
-    await this.#underWay.catch(() => undefined);
     await this.#file.close().catch(() => undefined);
     await this.#packs.disk.remove(this.#path);
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    await this.#underWay;
     const offset = this.#size;
     this.#size += bytes.length;
-    this.#underWay = Promise.all([this.#file.write(bytes, offset), this.#hasher.update(bytes)]);
-    // The failure is thrown by the next call, which awaits it.
-    this.#underWay.catch(() => undefined);
+    const done = [this.#file.write(bytes, offset), this.#hasher.update(bytes)];
+    const failed = (await Promise.allSettled(done)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 }
