@@ -298,6 +298,8 @@ export const STAMP_MARGIN_COARSE_MS = 2_000;
 
 /** Raw bytes of chunks that a recomposer reads and writes by one call. */
 export const RECOMPOSE_BATCH_SIZE = 4 * MiB;
+/** Batches that are read or wait for their turn while one before is written. */
+export const RECOMPOSE_BATCHES_AHEAD = 2;
 /** Entries made by one call. */
 export const RECOMPOSE_BATCH_ENTRIES = 1_024;
 /** Trees of a replica that may wait for their removal while a snapshot is made. */

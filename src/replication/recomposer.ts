@@ -2,11 +2,16 @@
 // Makes the tree of a snapshot from its recipe. What the tree before has is there already, as links
 // to its files; all else is removed, or written from chunks, each checked against its id when it is
 // decoded. The tree lies under a name that no reader looks at.
-import { close, ftruncate, write } from 'node:fs';
+import { close, ftruncate } from 'node:fs';
 import { constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReplicationError, storageError } from '../base/errors.ts';
-import { RECOMPOSE_BATCH_ENTRIES, RECOMPOSE_BATCH_SIZE } from '../base/limits.ts';
+import {
+  RECOMPOSE_BATCHES_AHEAD,
+  RECOMPOSE_BATCH_ENTRIES,
+  RECOMPOSE_BATCH_SIZE,
+} from '../base/limits.ts';
+import type { ChunkId } from '../dataset/ids.ts';
 import type { RecipeEntry } from '../dataset/recipe.ts';
 import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
@@ -15,15 +20,15 @@ import { BufferPool } from '../native/buffer-pool.ts';
 import { openBeneath, type FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import type { BaseStep, BaseTree } from './base-tree.ts';
-import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
+import { placeChunks } from './chunk-placement.ts';
 import { metadataOperations } from './entry-metadata.ts';
+import { writePieces } from './piece-writer.ts';
 import { printablePath } from './printable-path.ts';
 import type { BufferedSource } from './recipe-reader.ts';
 import { runTolerantly } from './tolerant-batch.ts';
 
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
-const writeFile = promisify(write);
 
 const SLASH = Buffer.from('/');
 
@@ -75,8 +80,10 @@ export class Recomposer {
   #batch: Batch = emptyBatch();
   /** For what a batch reads: less than its size before the last file, and that file. */
   readonly #buffers = new BufferPool({ size: 2 * RECOMPOSE_BATCH_SIZE });
-  /** The batch that is being written while the next one is gathered. */
+  /** The end of all writes so far, which keep their order while later ones are being read. */
   #writing: Promise<void> = Promise.resolve();
+  /** Those that have not ended, in order. */
+  readonly #underWay: Promise<void>[] = [];
   #toleratedCount = 0;
 
   constructor(components: Components, init: Init) {
@@ -190,82 +197,79 @@ export class Recomposer {
     if (count >= RECOMPOSE_BATCH_ENTRIES || size >= RECOMPOSE_BATCH_SIZE) await this.#flush();
   }
 
-  /** Starts to write the batch once the one before is written. */
+  /** Starts to read the batch, and to write it once the one before is written. */
   async #flush(): Promise<void> {
     const batch = this.#batch;
     this.#batch = emptyBatch();
     if (batch.operations.length + batch.metadata.length + batch.files.length === 0) return;
-    this.#init.signal.throwIfAborted();
+    const ids = batch.files.flatMap(({ entry }) => entry.chunks.map(({ id }) => id));
+    await this.#copy(ids, batch.size, async (chunks) => {
+      await this.#runBatch(batch.operations);
+      // Files need nothing of each other: a call of its own for each half.
+      const files = fileOperations(batch, chunks);
+      const halves = [files.slice(0, files.length / 2), files.slice(files.length / 2)];
+      await bothEnd(halves.map(async (half) => this.#runBatch(half.flat())));
+      await this.#runBatch(batch.metadata);
+    });
+  }
+
+  /** Hands the chunks to a write that follows those before. Resolves when there is room for more. */
+  async #copy(
+    ids: readonly ChunkId[],
+    size: number,
+    write: (chunks: readonly Buffer[]) => Promise<void>,
+  ): Promise<void> {
+    const { onBytes, signal } = this.#init;
+    signal.throwIfAborted();
     const data = this.#buffers.take();
-    const contents = await this.#readContents(batch, data.bytes);
-    await this.#writing;
-    await this.#init.onBytes(batch.size);
-    const operations = [...batch.operations, ...contents, ...batch.metadata];
-    this.#writing = this.#runBatch(operations).finally(() => data.release());
+    const reading = this.#chunks.readChunksInto(ids, data.bytes, signal);
+    const before = this.#writing;
+    const copy = async (): Promise<void> => {
+      const [read] = await Promise.allSettled([reading, before]);
+      await before;
+      if (read.status === 'rejected') throw read.reason;
+      await onBytes(size);
+      signal.throwIfAborted();
+      await write(read.value);
+      data.release();
+    };
+    this.#writing = copy();
     // Met where it is awaited.
     this.#writing.catch(() => undefined);
+    this.#underWay.push(this.#writing);
+    while (this.#underWay.length > RECOMPOSE_BATCHES_AHEAD) await this.#underWay.shift();
   }
 
-  async #readContents(batch: Batch, into: Buffer): Promise<FileOperation[]> {
-    const ids = batch.files.flatMap(({ entry }) => entry.chunks.map(({ id }) => id));
-    const chunks = await this.#chunks.readChunksInto(ids, into, this.#init.signal);
-    const operations: FileOperation[] = [];
-    let next = 0;
-    for (const { entry, path } of batch.files) {
-      const own = chunks.slice(next, next + entry.chunks.length);
-      next += entry.chunks.length;
-      checkLengths(entry, own, 0);
-      const placed = [...placeChunks(entry.holes ?? [], own, 0)];
-      operations.push(
-        {
-          operation: 'makeFile',
-          path,
-          mode: 0o600,
-          pieces: placed.map(({ bytes }) => bytes),
-          ...(entry.holes === undefined
-            ? {}
-            : { offsets: placed.map(({ offset }) => offset), size: entry.size }),
-        },
-        ...metadataOperations(path, entry),
-      );
-    }
-    return operations;
-  }
-
-  /** Piece by piece: one is decoded while the one before is written. */
   async #writeLarge(entry: RecipeEntry, path: Buffer): Promise<void> {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
     const fd = await this.#attempt(entry.path, openBeneath(this.#init.root, path, flags));
-    let writing: Promise<void> = Promise.resolve();
     try {
       let dataOffset = 0;
       for (let first = 0; first < entry.chunks.length;) {
-        this.#init.signal.throwIfAborted();
-        const count = runLength(entry, first);
-        const ids = entry.chunks.slice(first, first + count).map(({ id }) => id);
-        const data = this.#buffers.take();
-        const chunks = await this.#chunks.readChunksInto(ids, data.bytes, this.#init.signal);
-        checkLengths(entry, chunks, first);
-        const pieces = [...placeChunks(entry.holes ?? [], chunks, dataOffset)];
-        await writing;
-        await this.#init.onBytes(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
-        const written = writePieces(fd, pieces).finally(() => data.release());
-        writing = this.#attempt(entry.path, written);
-        writing.catch(() => undefined);
-        dataOffset += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-        first += count;
+        const run = entry.chunks.slice(first, first + runLength(entry, first));
+        const size = run.reduce((sum, { length }) => sum + length, 0);
+        const [start, at] = [first, dataOffset];
+        const ids = run.map(({ id }) => id);
+        await this.#copy(ids, size, async (chunks) => {
+          checkLengths(entry, chunks, start);
+          const pieces = [...placeChunks(entry.holes ?? [], chunks, at)];
+          await this.#attempt(entry.path, writePieces(fd, pieces));
+        });
+        dataOffset += size;
+        first += run.length;
       }
-      await writing;
+      await this.#writing;
       await this.#attempt(entry.path, truncateFile(fd, entry.size));
     } finally {
-      await writing.catch(() => undefined);
+      await this.#writing.catch(() => undefined);
       await closeFile(fd);
     }
     this.#batch.metadata.push(...metadataOperations(path, entry));
   }
 
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {
+    if (operations.length === 0) return;
     this.#toleratedCount += await runTolerantly(operations, { root: this.#init.root });
   }
 
@@ -281,6 +285,35 @@ export class Recomposer {
   #pathOf(path: Buffer): Buffer {
     return path.length === 0 ? this.#init.name : Buffer.concat([this.#init.name, SLASH, path]);
   }
+}
+
+/** Nothing runs any more when it rejects. */
+async function bothEnd(runs: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(runs);
+  await Promise.all(runs);
+}
+
+/** For each of the batch's files what makes it; the chunks are those of all of them. */
+function fileOperations({ files }: Batch, chunks: readonly Buffer[]): FileOperation[][] {
+  let next = 0;
+  return files.map(({ entry, path }) => {
+    const own = chunks.slice(next, next + entry.chunks.length);
+    next += entry.chunks.length;
+    checkLengths(entry, own, 0);
+    const placed = [...placeChunks(entry.holes ?? [], own, 0)];
+    return [
+      {
+        operation: 'makeFile',
+        path,
+        mode: 0o600,
+        pieces: placed.map(({ bytes }) => bytes),
+        ...(entry.holes === undefined
+          ? {}
+          : { offsets: placed.map(({ offset }) => offset), size: entry.size }),
+      },
+      ...metadataOperations(path, entry),
+    ];
+  });
 }
 
 function markDue(folder: OpenFolder | undefined): void {
@@ -316,14 +349,5 @@ function checkLengths(entry: RecipeEntry, chunks: readonly Buffer[], first: numb
       `a chunk of ${printablePath(entry.path)} has another length than the recipe says`,
       { path: printablePath(entry.path) },
     );
-  }
-}
-
-async function writePieces(fd: number, pieces: readonly PlacedPiece[]): Promise<void> {
-  for (const { bytes, offset } of pieces) {
-    for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await writeFile(fd, bytes, done, bytes.length - done, offset + done);
-      done += bytesWritten;
-    }
   }
 }

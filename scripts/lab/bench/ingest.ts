@@ -242,6 +242,8 @@ async function main(cleanup: Cleanup): Promise<void> {
     options.v1 === undefined ? (await run([join(ROOT, 'scripts/ingest-input')])).trim() : '';
   const v1 = options.v1 ?? join(set, 'v1');
   const v2 = options.v2 ?? join(set, 'v2');
+  // All is deleted at the end: for minutes after a deletion ext4 looks long for inodes that may be
+  // used again, and the next tool's restore would be the one to wait.
   const tools: ToolFigures[] = [];
   for (const name of wanted) {
     say(name);
@@ -259,7 +261,6 @@ async function main(cleanup: Cleanup): Promise<void> {
     await own.all();
     say(JSON.stringify(figures));
     tools.push(figures);
-    await rm(work, { recursive: true, force: true });
   }
   process.stdout.write(`${options.json ? JSON.stringify({ tools }) : table(tools)}\n`);
 }

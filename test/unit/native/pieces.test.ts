@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../../src/base/errors.ts';
 import { NATIVE_BATCH_BYTES_MAX } from '../../../src/base/limits.ts';
-import { cutAndName, type ChunkKeys } from '../../../src/native/chunker.ts';
-import { readAndCut, readAndName } from '../../../src/native/pieces.ts';
+import {
+  chunkSizeMax,
+  cutAndName,
+  nameChunks,
+  type ChunkKeys,
+} from '../../../src/native/chunker.ts';
+import { readAndCut, readAndCutUnnamed, readAndName } from '../../../src/native/pieces.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { testBytes } from '../../support/test-bytes.ts';
 
@@ -53,6 +58,14 @@ test('a big file is read piece by piece, from the end of the last chunk on', asy
   const whole = await cutAndName(KEYS, data, true);
   assert.deepEqual(lengths, [...whole.lengths]);
   assert.deepEqual(Buffer.concat(ids), whole.ids);
+  assert(Math.max(...lengths) <= chunkSizeMax(KEYS.average));
+
+  const piece = { path: Buffer.from(path), offset: 0, length: data.length, isLast: true };
+  const [unnamed] = await readAndCutUnnamed(KEYS, [piece], Buffer.alloc(data.length));
+  assert.deepEqual(unnamed?.lengths, whole.lengths);
+  let end = 0;
+  const chunks = lengths.map((length) => data.subarray(end, (end += length)));
+  assert.deepEqual(await nameChunks(KEYS.idKey, chunks), whole.ids);
 
   const pieces = [{ path: Buffer.from(path), offset: 0, lengths: whole.lengths }];
   const [named] = await readAndName(KEYS.idKey, pieces);

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { FRAME_RAW_SIZE_MAX } from '../../../src/base/limits.ts';
 import { decodeDescriptor, encodeDescriptor, packIdOf } from '../../../src/dataset/descriptor.ts';
 import { decodeFooter, decodeTrailer } from '../../../src/dataset/pack-layout.ts';
 import { BLOCK_SIZE, PART_SIZE } from '../../../src/ed2k/constants.ts';
@@ -235,13 +236,18 @@ test('damage is named by pack and part, for trailer and frames alike', async (co
   assert.ok(second !== undefined);
   flip(second.offset + second.length - 100);
   const ids = chunks.map((chunk) => chunk.id);
-  await assert.rejects(set.readChunks(ids), (error: { code: string; details: object }) => {
+  const isNamed = (error: { code: string; details: object }): boolean => {
     assert.equal(error.code, 'ERR_PACK_CORRUPT');
     const partIndex = Math.floor(second.offset / PART_SIZE);
     assert.deepEqual(error.details, { packId, partIndex, offset: second.offset });
     return true;
-  });
-  assert.equal((await set.readChunks([ids[0] ?? Buffer.alloc(32)])).length, 1);
+  };
+  await assert.rejects(set.readChunks(ids), isNamed);
+  const room = Buffer.alloc(FRAME_RAW_SIZE_MAX);
+  await assert.rejects(set.readBasesInto(ids.slice(1), room), isNamed);
+  const [first = Buffer.alloc(32)] = ids;
+  assert.equal((await set.readChunks([first])).length, 1);
+  assert.deepEqual(await set.readBasesInto([first], room), [chunks[0]?.bytes]);
   const tails = [
     descriptor.trailerOffset,
     descriptor.trailerOffset + 60,
