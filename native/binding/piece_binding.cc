@@ -47,8 +47,8 @@ std::vector<uint32_t> lengthsWithin(const Piece& piece) {
   return lengths;
 }
 
-/// One array for each kind of number, not an object for each piece: objects made here cost more than
-/// the reading of a small file.
+/// One array for each kind of number, not an object for each piece: objects made here cost more
+/// than the reading of a small file.
 Napi::Object packPieces(Napi::Env env, std::span<const Piece> pieces) {
   Napi::Float64Array numbers = Napi::Float64Array::New(env, pieces.size() * kStatNumbers);
   Napi::BigUint64Array identities =

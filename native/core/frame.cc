@@ -59,7 +59,7 @@ size_t sizeOf(std::span<const ByteSpan> pieces) {
 }
 
 /// The pieces end to end: where they are when they lie so, else in `memory`.
-ByteSpan concatenate(std::span<const ByteSpan> pieces, std::vector<uint8_t>& memory) {
+ByteSpan concatenate(std::span<const ByteSpan> pieces, Scratch& memory) {
   if (pieces.empty()) return {};
   const auto isApart = [](ByteSpan first, ByteSpan second) {
     return first.data() + first.size() != second.data();
@@ -214,8 +214,7 @@ void FrameEncoder::append(FrameHeader header, ByteSpan payload, std::vector<uint
   frames.push_back({header.codec, header.rawLength, length, std::move(chunks)});
 }
 
-ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
-                                std::vector<uint8_t>& result) {
+ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level, Scratch& result) {
   const size_t total = prefix.size() + raw.size();
   const int windowLog = std::max<int>(kWindowLogMin, std::bit_width(total - 1));
   zstdChecked(ZSTD_CCtx_reset(memory_->zstd.get(), ZSTD_reset_session_and_parameters));

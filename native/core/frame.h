@@ -18,7 +18,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "crypto.h"
@@ -57,15 +59,34 @@ struct ZstdDeleter {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
+/// Grows without a look at the new bytes, which take no memory until they are written.
+template <class T>
+struct UninitializedAllocator : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = UninitializedAllocator<U>;
+  };
+  template <class U>
+  void construct(U* place) {
+    ::new (static_cast<void*>(place)) U;
+  }
+  template <class U, class... Arguments>
+  void construct(U* place, Arguments&&... arguments) {
+    ::new (static_cast<void*>(place)) U(std::forward<Arguments>(arguments)...);
+  }
+};
+
+using Scratch = std::vector<uint8_t, UninitializedAllocator<uint8_t>>;
+
 /// What an encoder works in: megabytes that are not allocated anew for each.
 struct EncoderMemory {
   EncoderMemory();
 
   std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd;
-  std::vector<uint8_t> raw;
-  std::vector<uint8_t> prefix;
-  std::vector<uint8_t> compressed;
-  std::vector<uint8_t> plain;
+  Scratch raw;
+  Scratch prefix;
+  Scratch compressed;
+  Scratch plain;
 };
 
 /// What a decoder works in.
@@ -73,8 +94,8 @@ struct DecoderMemory {
   DecoderMemory();
 
   std::unique_ptr<ZSTD_DCtx, ZstdDeleter> zstd;
-  std::vector<uint8_t> payload;
-  std::vector<uint8_t> prefix;
+  Scratch payload;
+  Scratch prefix;
 };
 
 using ByteSpan = std::span<const uint8_t>;
@@ -121,7 +142,7 @@ class FrameEncoder {
   void append(FrameHeader header, ByteSpan payload, std::vector<uint32_t> chunks,
               std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames);
   /// The zstd frame of `raw` after `prefix`, which may be empty; in `result`.
-  ByteSpan compress(ByteSpan prefix, ByteSpan raw, int level, std::vector<uint8_t>& result);
+  ByteSpan compress(ByteSpan prefix, ByteSpan raw, int level, Scratch& result);
   int levelFor(ByteSpan raw);
   bool isCompressible(ByteSpan chunk);
 

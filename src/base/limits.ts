@@ -269,8 +269,8 @@ export const ANNOUNCED_GRACE_MS = 6 * 3_600_000;
 export const ANNOUNCED_CHECK_INTERVAL_MS = 60_000;
 
 /**
- * Bytes of files read by one call, or the longest chunk of the data set if that is more: large enough
- * to hide its cost, small enough to hold several.
+ * Bytes of files read by one call, or the longest chunk of the data set if that is more: large
+ * enough to hide its cost, small enough to hold several.
  */
 export const READ_BATCH_SIZE = 2 * MiB;
 /** Files above this are read alone, piece by piece. */
@@ -278,7 +278,7 @@ export const SMALL_FILE_SIZE_MAX = 1 * MiB;
 /** Files read by one call; bounds its time on a slow disk. */
 export const READ_BATCH_FILES = 512;
 /** Raw bytes of new chunks that are looked at for what they resemble by one call. */
-export const NEW_CHUNKS_BATCH_SIZE = 4 * MiB;
+export const NEW_CHUNKS_BATCH_SIZE = 2 * MiB;
 /** Buffers of files that they may hold: where little is new, each holds some of its own. */
 export const NEW_CHUNKS_BUFFERS_MAX = 2;
 /** Bytes of frames that are copied into a merged pack by one step. */

@@ -213,7 +213,7 @@ export class Recomposer {
     });
   }
 
-  /** Hands the chunks to a write that follows those before. Resolves when there is room for more. */
+  /** Hands the chunks to a write that follows those before. There is room for more at its end. */
   async #copy(
     ids: readonly ChunkId[],
     size: number,

@@ -36,8 +36,8 @@ export class PackSession {
 
   /**
    * Appends frames whose bytes lie end to end in bytes, which are the caller's again when this
-   * resolves; a pack ends with the frame that fills it. Calls must not overlap. After a failure only
-   * abort is left to do.
+   * resolves; a pack ends with the frame that fills it. Calls must not overlap. After a failure
+   * only abort is left to do.
    */
   async append(bytes: Buffer, frames: readonly FrameToStore[]): Promise<void> {
     let start = 0;

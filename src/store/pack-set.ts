@@ -223,18 +223,13 @@ export class PackSet {
     const groups = frames.filter(isGroup);
     if (isForBases) groups.forEach(refuseBases);
     const kept = checksIds ? this.#kept : this.#keptBases;
-    // Two are decoded at the same time.
-    for (let first = 0; first < groups.length; first += 2) {
+    for (const frame of groups) {
       signal?.throwIfAborted();
-      await Promise.all(
-        groups.slice(first, first + 2).map(async (frame) => {
-          const raw = await kept.hold(frame.key, frame.place.rawLength, (room) =>
-            this.#decodeGroup(frame, room, options),
-          );
-          take(frame, raw.bytes);
-          raw.release();
-        }),
+      const raw = await kept.hold(frame.key, frame.place.rawLength, (room) =>
+        this.#decodeGroup(frame, room, options),
       );
+      take(frame, raw.bytes);
+      raw.release();
     }
     return chunks;
   }
