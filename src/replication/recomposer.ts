@@ -207,7 +207,8 @@ export class Recomposer {
       await this.#runBatch(batch.operations);
       // Files need nothing of each other: a call of its own for each half.
       const files = fileOperations(batch, chunks);
-      const halves = [files.slice(0, files.length / 2), files.slice(files.length / 2)];
+      const middle = Math.ceil(files.length / 2);
+      const halves = [files.slice(0, middle), files.slice(middle)];
       await bothEnd(halves.map(async (half) => this.#runBatch(half.flat())));
       await this.#runBatch(batch.metadata);
     });
@@ -270,7 +271,8 @@ export class Recomposer {
 
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {
     if (operations.length === 0) return;
-    this.#toleratedCount += await runTolerantly(operations, { root: this.#init.root });
+    const count = await runTolerantly(operations, { root: this.#init.root });
+    this.#toleratedCount += count;
   }
 
   async #attempt<T>(path: Buffer, call: Promise<T>): Promise<T> {
