@@ -2,8 +2,7 @@
 // Makes the tree of a snapshot from its recipe. What the tree before has is there already, as links
 // to its files; all else is removed, or written from chunks, each checked against its id when it is
 // decoded. The tree lies under a name that no reader looks at.
-import { close, ftruncate } from 'node:fs';
-import { constants } from 'node:fs';
+import { close, constants, ftruncate } from 'node:fs';
 import { promisify } from 'node:util';
 import { ReplicationError, storageError } from '../base/errors.ts';
 import {
@@ -241,6 +240,7 @@ export class Recomposer {
     while (this.#underWay.length > RECOMPOSE_BATCHES_AHEAD) await this.#underWay.shift();
   }
 
+  /** Piece by piece; on return all of the file is written, but for its metadata. */
   async #writeLarge(entry: RecipeEntry, path: Buffer): Promise<void> {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
