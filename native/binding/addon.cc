@@ -23,7 +23,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   muleplex::initFile(env, exports);
   muleplex::initBatch(env, exports);
   muleplex::initCoreHost(env, exports);
-  muleplex::initCoreHost(env, exports);
   return exports;
 }
 

@@ -14,6 +14,11 @@ constexpr double kSafeIntegerMax = 9007199254740991.0;
 // Up to here a copy costs less than the bookkeeping for memory of ours.
 constexpr size_t kCopiedSizeMax = 4096;
 
+int64_t integerOf(double number) {
+  MULEPLEX_CHECK(std::abs(number) <= kSafeIntegerMax && std::trunc(number) == number);
+  return static_cast<int64_t>(number);
+}
+
 }  // namespace
 
 Pin pin(const Napi::Value& value) {
@@ -58,9 +63,7 @@ std::optional<SecretKey> optionalKeyOf(const Napi::Value& value) {
 
 int64_t integerOf(const Napi::Value& value) {
   MULEPLEX_CHECK(value.IsNumber());
-  const double number = value.As<Napi::Number>().DoubleValue();
-  MULEPLEX_CHECK(std::abs(number) <= kSafeIntegerMax && std::trunc(number) == number);
-  return static_cast<int64_t>(number);
+  return integerOf(value.As<Napi::Number>().DoubleValue());
 }
 
 uint64_t sizeOf(const Napi::Value& value) {
@@ -81,6 +84,21 @@ std::vector<uint32_t> u32sOf(const Napi::Value& value) {
   MULEPLEX_CHECK(array.TypedArrayType() == napi_uint32_array);
   const uint32_t* values = array.As<Napi::Uint32Array>().Data();
   return std::vector<uint32_t>(values, values + array.ElementLength());
+}
+
+std::vector<uint64_t> sizesOf(const Napi::Value& value) {
+  MULEPLEX_CHECK(value.IsTypedArray());
+  const auto array = value.As<Napi::TypedArray>();
+  MULEPLEX_CHECK(array.TypedArrayType() == napi_float64_array);
+  const double* numbers = array.As<Napi::Float64Array>().Data();
+  std::vector<uint64_t> sizes;
+  sizes.reserve(array.ElementLength());
+  for (size_t i = 0; i < array.ElementLength(); ++i) {
+    const int64_t number = integerOf(numbers[i]);
+    MULEPLEX_CHECK(number >= 0);
+    sizes.push_back(static_cast<uint64_t>(number));
+  }
+  return sizes;
 }
 
 Napi::Value toBuffer(Napi::Env env, std::vector<uint8_t>&& bytes) {

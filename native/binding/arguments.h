@@ -35,6 +35,8 @@ uint64_t sizeOf(const Napi::Value& value);
 uint32_t u32Of(const Napi::Value& value);
 /// A copy of a Uint32Array.
 std::vector<uint32_t> u32sOf(const Napi::Value& value);
+/// A copy of a Float64Array of non-negative integers up to 2^53 - 1.
+std::vector<uint64_t> sizesOf(const Napi::Value& value);
 /// An integer of any sign.
 int64_t integerOf(const Napi::Value& value);
 

@@ -11,7 +11,7 @@
 #include "arguments.h"
 #include "check.h"
 #include "file_batch.h"
-#include "promise_worker.h"
+#include "task.h"
 
 namespace muleplex {
 namespace {
@@ -119,8 +119,8 @@ class FileBatchTask final : public Task {
 /// runFileBatch(root | empty, operations[]) => Promise<Int32Array>
 Napi::Value startFileBatch(const Napi::CallbackInfo& info) {
   MULEPLEX_CHECK(info[1].IsArray());
-  return startTask(info.Env(),
-                   std::make_unique<FileBatchTask>(textOf(info[0]), info[1].As<Napi::Array>()));
+  return startBlockingTask(
+      info.Env(), std::make_unique<FileBatchTask>(textOf(info[0]), info[1].As<Napi::Array>()));
 }
 
 }  // namespace

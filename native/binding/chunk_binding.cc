@@ -9,30 +9,34 @@
 #include "arguments.h"
 #include "chunk_namer.h"
 #include "named_chunks.h"
-#include "promise_worker.h"
+#include "task.h"
 
 namespace muleplex {
 namespace {
 
 class CutTask final : public Task {
  public:
-  CutTask(Chunker chunker, const SecretKey& idKey, const Napi::Value& buffer, bool isLast)
-      : chunker_(chunker),
+  CutTask(const SecretKey& gearKey, const SecretKey& idKey, uint32_t average,
+          const Napi::Value& buffer, bool isLast)
+      : gearKey_(gearKey),
         idKey_(idKey),
+        average_(average),
         bytes_(bytesOf(buffer)),
         pin_(pin(buffer)),
         isLast_(isLast) {}
 
   void run() override {
+    const Chunker chunker = makeChunker(gearKey_, average_);
     const ChunkNamer namer(idKey_);
-    chunks_ = nameChunks(namer, bytes_.data, chunker_.cut(bytes_.data, bytes_.size, isLast_));
+    chunks_ = nameChunks(namer, bytes_.data, chunker.cut(bytes_.data, bytes_.size, isLast_));
   }
 
   Napi::Value result(Napi::Env env) override { return chunksToObject(env, std::move(chunks_)); }
 
  private:
-  Chunker chunker_;
+  SecretKey gearKey_;
   SecretKey idKey_;
+  uint32_t average_;
   ByteView bytes_;
   Pin pin_;
   bool isLast_;
@@ -63,8 +67,8 @@ class NameTask final : public Task {
 /// cutAndName(gearKey, idKey, average, buffer, isLast) => Promise<{lengths, ids, consumed}>
 Napi::Value cutAndName(const Napi::CallbackInfo& info) {
   return startTask(info.Env(),
-                   std::make_unique<CutTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
-                                             keyOf(info[1]), info[3], info[4].ToBoolean().Value()));
+                   std::make_unique<CutTask>(keyOf(info[0]), keyOf(info[1]), u32Of(info[2]),
+                                             info[3], info[4].ToBoolean().Value()));
 }
 
 /// nameChunks(idKey, buffers[]) => Promise<ids: Buffer of 32 bytes each>

@@ -14,7 +14,7 @@
 #include "file_batch.h"
 #include "file_extent.h"
 #include "folder_reader.h"
-#include "promise_worker.h"
+#include "task.h"
 #include "stat_fields.h"
 #include "tree_linker.h"
 #include "tree_remover.h"
@@ -229,35 +229,38 @@ std::vector<std::string> textOfEach(const Napi::Value& value) {
 /// readFolders(paths[]) =>
 ///   Promise<{folderEnds, errors, names, nameEnds, numbers, identities, extras[]}>
 Napi::Value startReadFolders(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<ReadFoldersTask>(textOfEach(info[0])));
+  return startBlockingTask(info.Env(), std::make_unique<ReadFoldersTask>(textOfEach(info[0])));
 }
 
 /// openBeneath(root, path, flags, mode) => Promise<fd>
 Napi::Value startOpenBeneath(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<OpenBeneathTask>(textOf(info[0]), textOf(info[1]),
-                                                                 fdOf(info[2]), u32Of(info[3])));
+  return startBlockingTask(info.Env(),
+                           std::make_unique<OpenBeneathTask>(textOf(info[0]), textOf(info[1]),
+                                                             fdOf(info[2]), u32Of(info[3])));
 }
 
 /// allocate(fd, size) => Promise<void>
 Napi::Value startAllocate(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<AllocateTask>(fdOf(info[0]), sizeOf(info[1])));
+  return startBlockingTask(info.Env(),
+                           std::make_unique<AllocateTask>(fdOf(info[0]), sizeOf(info[1])));
 }
 
 /// syncFileSystem(path) => Promise<void>
 Napi::Value startSyncFileSystem(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<SyncFileSystemTask>(textOf(info[0])));
+  return startBlockingTask(info.Env(), std::make_unique<SyncFileSystemTask>(textOf(info[0])));
 }
 
 /// linkFolders(root, from, to, paths[]) => Promise<{folderCount, folders[]}>
 Napi::Value startLinkFolders(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(),
-                   std::make_unique<LinkFoldersTask>(textOf(info[0]), textOf(info[1]),
-                                                     textOf(info[2]), textOfEach(info[3])));
+  return startBlockingTask(info.Env(),
+                           std::make_unique<LinkFoldersTask>(textOf(info[0]), textOf(info[1]),
+                                                             textOf(info[2]), textOfEach(info[3])));
 }
 
 /// removeTreeSlice(path, entriesMax) => Promise<boolean>
 Napi::Value startRemoveTree(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(), std::make_unique<RemoveTreeTask>(textOf(info[0]), sizeOf(info[1])));
+  return startBlockingTask(info.Env(),
+                           std::make_unique<RemoveTreeTask>(textOf(info[0]), sizeOf(info[1])));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include "frame.h"
 #include "object_pool.h"
 #include "piece_reader.h"
-#include "promise_worker.h"
+#include "task.h"
 #include "similarity.h"
 
 namespace muleplex {

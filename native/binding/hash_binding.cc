@@ -11,7 +11,7 @@
 #include "arguments.h"
 #include "check.h"
 #include "file_hasher.h"
-#include "promise_worker.h"
+#include "task.h"
 
 namespace muleplex {
 namespace {

@@ -14,7 +14,7 @@
 #include "chunk_namer.h"
 #include "named_chunks.h"
 #include "piece_reader.h"
-#include "promise_worker.h"
+#include "task.h"
 #include "stat_fields.h"
 
 namespace muleplex {
@@ -26,7 +26,7 @@ struct Piece {
   size_t length = 0;
   /// The piece reaches to the end of the file.
   bool isLast = false;
-  /// Lengths of the chunks to name, when they are known and not to be found.
+  /// That of its chunks, when they are to be named and not to be found; else its own.
   std::vector<uint32_t> lengths;
 
   int error = 0;
@@ -80,9 +80,10 @@ Napi::Object packPieces(Napi::Env env, std::span<const Piece> pieces) {
 class PieceTask final : public Task {
  public:
   /// Cuts chunks; what is read goes end to end into a buffer of the caller's.
-  PieceTask(const Chunker& chunker, const std::optional<SecretKey>& idKey,
-            const Napi::Array& pieces, const Napi::Value& into)
-      : PieceTask(chunker, idKey) {
+  PieceTask(const SecretKey& gearKey, const std::optional<SecretKey>& idKey, uint32_t average,
+            const Napi::Object& pieces, const Napi::Value& into)
+      : PieceTask(gearKey, idKey) {
+    average_ = average;
     const ByteView room = bytesOf(into);
     intoPin_ = pin(into);
     into_ = const_cast<uint8_t*>(room.data);
@@ -91,26 +92,28 @@ class PieceTask final : public Task {
   }
 
   /// Names chunks of known lengths; the bytes are thrown away.
-  PieceTask(const SecretKey& idKey, const Napi::Array& pieces) : PieceTask(std::nullopt, idKey) {
+  PieceTask(const SecretKey& idKey, const Napi::Object& pieces) : PieceTask(std::nullopt, idKey) {
     takePieces(pieces);
   }
 
   void run() override {
+    std::optional<Chunker> chunker;
+    if (gearKey_) chunker.emplace(makeChunker(*gearKey_, average_));
     std::optional<ChunkNamer> namer;
     if (idKey_) namer.emplace(*idKey_);
     PieceReader reader;
     size_t filled = 0;
     std::vector<std::span<const uint8_t>> cut;
     for (Piece& piece : pieces_) {
-      if (!chunker_) scratch_.resize(std::max(scratch_.size(), piece.length));
-      uint8_t* data = chunker_ ? into_ + filled : scratch_.data();
+      if (!chunker) scratch_.resize(std::max(scratch_.size(), piece.length));
+      uint8_t* data = chunker ? into_ + filled : scratch_.data();
       piece.error = reader.read(piece.path, piece.offset, data, piece.length, piece.bytesRead);
       if (piece.error == 0) piece.error = reader.stat(piece.stat);
       if (piece.error != 0) piece.bytesRead = 0;
       filled += piece.bytesRead;
       const bool isLast = piece.isLast || piece.bytesRead < piece.length;
-      if (chunker_) {
-        piece.chunks.lengths = chunker_->cut(data, piece.bytesRead, isLast);
+      if (chunker) {
+        piece.chunks.lengths = chunker->cut(data, piece.bytesRead, isLast);
         for (const uint32_t length : piece.chunks.lengths) {
           cut.emplace_back(data + piece.chunks.consumed, length);
           piece.chunks.consumed += length;
@@ -119,21 +122,40 @@ class PieceTask final : public Task {
         piece.chunks = nameChunks(*namer, data, lengthsWithin(piece));
       }
     }
-    if (chunker_ && namer) nameCut(*namer, cut);
+    if (chunker && namer) nameCut(*namer, cut);
   }
 
   Napi::Value result(Napi::Env env) override { return packPieces(env, pieces_); }
 
  private:
-  PieceTask(const std::optional<Chunker>& chunker, const std::optional<SecretKey>& idKey)
-      : chunker_(chunker), idKey_(idKey) {}
+  PieceTask(const std::optional<SecretKey>& gearKey, const std::optional<SecretKey>& idKey)
+      : gearKey_(gearKey), idKey_(idKey) {}
 
-  void takePieces(const Napi::Array& pieces) {
-    pieces_.reserve(pieces.Length());
-    for (uint32_t i = 0; i < pieces.Length(); ++i) {
-      const Napi::HandleScope scope(pieces.Env());
-      pieces_.push_back(pieceOf(pieces.Get(i).As<Napi::Object>()));
-      length_ += pieces_.back().length;
+  void takePieces(const Napi::Object& packed) {
+    const ByteView paths = bytesOf(packed.Get("paths"));
+    const std::vector<uint32_t> pathEnds = u32sOf(packed.Get("pathEnds"));
+    const std::vector<uint64_t> offsets = sizesOf(packed.Get("offsets"));
+    const std::vector<uint32_t> lengths = u32sOf(packed.Get("lengths"));
+    const std::vector<uint32_t> lengthEnds = u32sOf(packed.Get("lengthEnds"));
+    const ByteView areLast = bytesOf(packed.Get("areLast"));
+    const size_t count = pathEnds.size();
+    MULEPLEX_CHECK(offsets.size() == count && lengthEnds.size() == count && areLast.size == count);
+    pieces_.resize(count);
+    size_t pathStart = 0;
+    size_t lengthStart = 0;
+    for (size_t i = 0; i < count; ++i) {
+      Piece& piece = pieces_[i];
+      MULEPLEX_CHECK(pathStart < pathEnds[i] && pathEnds[i] <= paths.size);
+      MULEPLEX_CHECK(lengthStart <= lengthEnds[i] && lengthEnds[i] <= lengths.size());
+      piece.path.assign(paths.data + pathStart, paths.data + pathEnds[i]);
+      piece.offset = offsets[i];
+      piece.lengths.assign(lengths.begin() + static_cast<ptrdiff_t>(lengthStart),
+                           lengths.begin() + lengthEnds[i]);
+      for (const uint32_t length : piece.lengths) piece.length += length;
+      piece.isLast = areLast.data[i] != 0;
+      length_ += piece.length;
+      pathStart = pathEnds[i];
+      lengthStart = lengthEnds[i];
     }
   }
 
@@ -149,21 +171,9 @@ class PieceTask final : public Task {
     }
   }
 
-  Piece pieceOf(const Napi::Object& object) const {
-    Piece piece;
-    piece.path = textOf(object.Get("path"));
-    piece.offset = sizeOf(object.Get("offset"));
-    if (chunker_) {
-      piece.length = sizeOf(object.Get("length"));
-      piece.isLast = object.Get("isLast").ToBoolean().Value();
-    } else {
-      piece.lengths = u32sOf(object.Get("lengths"));
-      for (const uint32_t length : piece.lengths) piece.length += length;
-    }
-    return piece;
-  }
-
-  std::optional<Chunker> chunker_;
+  /// None: the lengths of the chunks are known.
+  std::optional<SecretKey> gearKey_;
+  uint32_t average_ = 0;
   /// None: the chunks get no ids.
   std::optional<SecretKey> idKey_;
   std::vector<Piece> pieces_;
@@ -173,23 +183,23 @@ class PieceTask final : public Task {
   std::vector<uint8_t> scratch_;
 };
 
-/// readAndCut(gearKey, idKey | undefined, average, pieces[], into) => Promise<{errors, numbers,
-/// identities, bytesRead, chunkEnds, lengths, ids}>; pieces are {path, offset, length, isLast};
-/// `into` gets all bytes read, end to end, and must have room for all lengths. Without K_id there
-/// are no ids.
+/// readAndCut(gearKey, idKey | undefined, average, pieces, into) => Promise<{errors, numbers,
+/// identities, bytesRead, chunkEnds, lengths, ids}>; pieces are packed: {paths, pathEnds, offsets,
+/// lengths, lengthEnds, areLast}; `into` gets all bytes read, end to end, and must have room for
+/// all lengths. Without K_id there are no ids.
 Napi::Value readAndCut(const Napi::CallbackInfo& info) {
-  MULEPLEX_CHECK(info[3].IsArray());
+  MULEPLEX_CHECK(info[3].IsObject());
   return startTask(info.Env(),
-                   std::make_unique<PieceTask>(makeChunker(keyOf(info[0]), u32Of(info[2])),
-                                               optionalKeyOf(info[1]), info[3].As<Napi::Array>(),
+                   std::make_unique<PieceTask>(keyOf(info[0]), optionalKeyOf(info[1]),
+                                               u32Of(info[2]), info[3].As<Napi::Object>(),
                                                info[4]));
 }
 
-/// readAndName(idKey, pieces[]) => Promise as of readAndCut; pieces are {path, offset, lengths}.
+/// readAndName(idKey, pieces) => Promise as of readAndCut, pieces too: lengths are those of chunks.
 Napi::Value readAndName(const Napi::CallbackInfo& info) {
-  MULEPLEX_CHECK(info[1].IsArray());
+  MULEPLEX_CHECK(info[1].IsObject());
   return startTask(info.Env(),
-                   std::make_unique<PieceTask>(keyOf(info[0]), info[1].As<Napi::Array>()));
+                   std::make_unique<PieceTask>(keyOf(info[0]), info[1].As<Napi::Object>()));
 }
 
 }  // namespace

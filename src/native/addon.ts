@@ -78,6 +78,22 @@ export interface NativeEntryExtras {
   readonly dataRanges: ByteRange[];
 }
 
+/** What one call of readAndCut or readAndName is to read. */
+export interface PackedPieces {
+  /** End to end. */
+  readonly paths: Buffer;
+  /** Where each path ends; it starts where the one before ends. */
+  readonly pathEnds: Uint32Array;
+  /** Of each piece in its file. */
+  readonly offsets: Float64Array;
+  /** Of the chunks of each piece, or of the piece itself. */
+  readonly lengths: Uint32Array;
+  /** Where those of each piece end. */
+  readonly lengthEnds: Uint32Array;
+  /** A byte for each piece: 1 when it reaches to the end of the file. */
+  readonly areLast: Buffer;
+}
+
 /** The pieces of one call of readAndCut or readAndName, in order. */
 export interface NativePieces {
   /** Of each piece an errno value, or 0. */
@@ -158,10 +174,10 @@ export interface NativeAddon {
     gearKey: Buffer,
     idKey: Buffer | undefined,
     average: number,
-    pieces: readonly object[],
+    pieces: PackedPieces,
     into: Buffer,
   ): Promise<NativePieces>;
-  readAndName(idKey: Buffer, pieces: readonly object[]): Promise<NativePieces>;
+  readAndName(idKey: Buffer, pieces: PackedPieces): Promise<NativePieces>;
   runFileBatch(root: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;

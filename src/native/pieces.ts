@@ -2,7 +2,7 @@
 // Reads pieces of files and cuts or names their chunks in one call: hundreds of small files, or the
 // next megabytes of a big one.
 import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../base/limits.ts';
-import { nativeAddon, settled, type NativePieces } from './addon.ts';
+import { nativeAddon, settled, type NativePieces, type PackedPieces } from './addon.ts';
 import {
   checkInteger,
   checkKey,
@@ -47,6 +47,31 @@ export type UnnamedPiece = Omit<CutPiece, 'ids'>;
 
 /** Of a chunk. */
 const ID_SIZE = 32;
+
+/** Lists of numbers, because the addon takes longer to look at objects than to read small files. */
+function packPieces<T extends { readonly path: Buffer; readonly offset: number }>(
+  pieces: readonly T[],
+  lengthsOf: (piece: T) => Iterable<number>,
+  isLast: (piece: T) => boolean,
+): PackedPieces {
+  const count = pieces.length;
+  const pathEnds = new Uint32Array(count);
+  const offsets = new Float64Array(count);
+  const lengthEnds = new Uint32Array(count);
+  const areLast = Buffer.alloc(count);
+  const lengths: number[] = [];
+  let pathEnd = 0;
+  for (const [index, piece] of pieces.entries()) {
+    pathEnd += piece.path.length;
+    for (const length of lengthsOf(piece)) lengths.push(length);
+    pathEnds[index] = pathEnd;
+    offsets[index] = piece.offset;
+    lengthEnds[index] = lengths.length;
+    areLast[index] = isLast(piece) ? 1 : 0;
+  }
+  const paths = Buffer.concat(pieces.map(({ path }) => path));
+  return { paths, pathEnds, offsets, lengths: Uint32Array.from(lengths), lengthEnds, areLast };
+}
 
 /** All share the memory of the packed lists. */
 function unpackPieces(native: NativePieces): CutPiece[] {
@@ -113,7 +138,12 @@ async function cutPieces(
   checkBatchBytes(size);
   checkInteger('room for the pieces', into.length, size, Infinity);
   const { gearKey, average } = keys;
-  const read = nativeAddon().readAndCut(gearKey, idKey, average, pieces, into);
+  const packed = packPieces(
+    pieces,
+    ({ length }) => [length],
+    ({ isLast }) => isLast,
+  );
+  const read = nativeAddon().readAndCut(gearKey, idKey, average, packed, into);
   return unpackPieces(await settled(read));
 }
 
@@ -145,5 +175,10 @@ export async function readAndName(
     }
   }
   checkBatchBytes(bytes);
-  return unpackPieces(await settled(nativeAddon().readAndName(idKey, pieces)));
+  const packed = packPieces(
+    pieces,
+    (piece) => piece.lengths,
+    () => false,
+  );
+  return unpackPieces(await settled(nativeAddon().readAndName(idKey, packed)));
 }

@@ -203,8 +203,8 @@ export class ChunkSink {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     });
     this.#running.push(this.#tail);
-    // One more than there are threads: the next is gathered while they work.
-    while (this.#running.length > this.#init.threads) await this.#running.shift();
+    // Two more than there are threads: one waits for its turn, and the next is gathered.
+    while (this.#running.length > this.#init.threads + 1) await this.#running.shift();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
