@@ -45,7 +45,7 @@ export class Ingest {
   readonly #components: Components;
   readonly #init: Init;
   readonly #recipe: RecipeWriter;
-  readonly #skipped: SkippedPath[];
+  readonly #skipped: SkippedPath[] = [];
   /** Paths that were left out, so that further names of their inodes are too. */
   readonly #leftOut = new Set<string>();
   /** The file before, when it was not read. */
@@ -60,7 +60,6 @@ export class Ingest {
     this.#components = components;
     this.#init = init;
     this.#recipe = new RecipeWriter(components, init);
-    this.#skipped = [...init.tree.skipped];
   }
 
   /** The chunks are stored when this resolves, except those that the sink still holds. */
@@ -87,7 +86,7 @@ export class Ingest {
       contentBytes: this.#contentBytes,
       allocatedBytes: this.#allocatedBytes,
       bytesRead: this.#bytesRead,
-      skipped: this.#skipped,
+      skipped: [...tree.skipped, ...this.#skipped],
     };
   }
 

@@ -84,9 +84,10 @@ interface IngestFrom {
   readonly session: PublishSession;
 }
 
-/** The packs of a publish under way, and the space that is held for them. */
+/** The packs of a publish under way. */
 interface PackWriting extends FrameSink {
-  readonly reservation: Reservation;
+  /** The space that is held for them, once it is known how much they may need. */
+  readonly reservation: Promise<Reservation>;
   readonly session: PackSession;
   /** Those that are finished, shared and announced. */
   readonly sealed: SealedPack[];
@@ -144,9 +145,10 @@ export class Publisher {
     const tree = await this.#scan(dataset, parent, options);
     const packs = parent?.packs ?? new Map();
     const place = { epoch: parent?.row.epoch ?? 0, parent: parent?.row.snapshotId ?? null };
-    const session = await announcer.open(dataset, place);
+    let session: PublishSession;
     let ingested: Ingested;
     try {
+      session = await announcer.open(dataset, place);
       const from = { tree, scanStartMs, startMs, parent, session };
       ingested = await library.reading(dataset, packs, options.signal, (known) =>
         this.#ingest(dataset, { ...from, known }, options),
@@ -191,11 +193,7 @@ export class Publisher {
       parent === undefined || checksum
         ? undefined
         : await this.#components.stamps.load(dataset.id, parent.row.snapshotId);
-    try {
-      return await scanTree(folder, { stamps, scratchFolder: this.#init.packsFolder, signal });
-    } finally {
-      await stamps?.close();
-    }
+    return scanTree(folder, { stamps, scratchFolder: this.#init.packsFolder, signal });
   }
 
   async #ingest(dataset: Dataset, from: IngestFrom, options: PublishOptions): Promise<Ingested> {
@@ -206,7 +204,7 @@ export class Publisher {
     const { signal, onProgress } = options;
     const recipe = parent && new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
     const added = new NewChunks(this.#components, this.#init);
-    const writing = await this.#startPacks(tree, keys, {
+    const writing = this.#startPacks(tree, keys, {
       level: genesis.zstdLevel,
       onPack: (pack) => this.#share(pack, from, added),
     });
@@ -230,16 +228,17 @@ export class Publisher {
       const packs = { packs: sealed, firstPackMs };
       return { result, uniqueBytes: sink.uniqueBytes, ...packs, stamps: newStamps };
     } catch (error) {
+      await tree.close();
       await sink.finish().catch(() => undefined);
       await newStamps.discard();
       await writing.session.abort();
       // A full disk needs the room.
-      await writing.reservation.release();
+      await releaseSpace(writing);
       await from.session.abandon();
       throw error;
     } finally {
       await recipe?.close();
-      await writing.reservation.release();
+      await releaseSpace(writing);
     }
   }
 
@@ -265,11 +264,14 @@ export class Publisher {
     return sinceStartMs;
   }
 
-  /** Takes the space that the packs may need at most, and gives it back as they are written. */
-  async #startPacks(tree: SourceTree, keys: DatasetKeys, init: PacksInit): Promise<PackWriting> {
-    const entryBytes = tree.entryCount * ENTRY_INDEX_SIZE;
-    const bytes = Math.ceil(tree.toReadBytes * PACK_GROWTH) + PACK_OVERHEAD + entryBytes;
-    const reservation = await Reservation.take(this.#init.packsFolder, bytes);
+  /**
+   * Takes the space that the packs may need at most, before the first byte is written, and gives it
+   * back as they grow.
+   */
+  #startPacks(tree: SourceTree, keys: DatasetKeys, init: PacksInit): PackWriting {
+    const reservation = this.#reserve(tree);
+    // A failure is met by the first append.
+    reservation.catch(() => undefined);
     const { keyEpoch } = keys;
     const session = new PackSession(this.#components.packs, {
       keys: { ...keys.epochKeys(keyEpoch), keyEpoch, level: init.level },
@@ -286,11 +288,18 @@ export class Publisher {
       sealed: [],
       firstPackMs: undefined,
       append: async (frames, entries) => {
-        await reservation.shrink(frames.length);
+        await (await reservation).shrink(frames.length);
         await session.append(frames, entries);
       },
     };
     return writing;
+  }
+
+  async #reserve(tree: SourceTree): Promise<Reservation> {
+    await tree.scanned;
+    const entryBytes = tree.entryCount * ENTRY_INDEX_SIZE;
+    const bytes = Math.ceil(tree.toReadBytes * PACK_GROWTH) + PACK_OVERHEAD + entryBytes;
+    return Reservation.take(this.#init.packsFolder, bytes);
   }
 
   /** Forgets what the rules keep no more, then signs. */
@@ -333,4 +342,9 @@ export class Publisher {
       throw error;
     }
   }
+}
+
+/** Also when it was never taken. */
+async function releaseSpace({ reservation }: PackWriting): Promise<void> {
+  await (await reservation.catch(() => undefined))?.release();
 }

@@ -28,24 +28,27 @@ export interface SourceEntry {
   readonly holes: readonly Hole[];
 }
 
-/** What was found, to be read as often as needed; to be closed. */
+/** What is found, to be read as often as needed, also before all is; to be closed. */
 export interface SourceTree {
   /** Absolute. */
   readonly root: Buffer;
+  /** Of what has been found so far, as the next two. */
   readonly entryCount: number;
-  /** Files whose content must be read, and their bytes. */
-  readonly toReadCount: number;
+  /** Of the files whose content must be read. */
   readonly toReadBytes: number;
   readonly skipped: readonly SkippedPath[];
+  /** Resolves when everything has been found. Rejects as the readers do. */
+  readonly scanned: Promise<void>;
   entries(): AsyncGenerator<readonly SpooledEntry[]>;
   entriesToRead(): AsyncGenerator<readonly SourceEntry[]>;
+  /** Ends the scan too. Can be called again. */
   close(): Promise<void>;
 }
 
 interface Options {
   /** Where the list of a large tree is kept meanwhile. */
   readonly scratchFolder: string;
-  /** Undefined: every file is to be read. */
+  /** Undefined: every file is to be read. Closed by the scan. */
   readonly stamps: StampCursor | undefined;
   readonly signal?: AbortSignal;
 }
@@ -54,54 +57,91 @@ const SLASH = Buffer.from('/');
 
 /**
  * Walks the folder, in the order of a recipe. Links are not followed; what cannot be replicated is
- * skipped and named. A file is to be read unless it looks as its stamp.
+ * skipped and named. A file is to be read unless it looks as its stamp. The walk goes on after this
+ * resolves.
  */
 export async function scanTree(folder: string, options: Options): Promise<SourceTree> {
-  await refuseNonFolder(folder);
-  const root = Buffer.from(folder);
-  const spool = new Spool(options.scratchFolder);
   try {
-    const counts = await scanInto(spool, root, options);
-    return {
-      root,
-      ...counts,
-      entries: () => spooledEntries(spool),
-      entriesToRead: () => entriesToRead(spool),
-      close: () => spool.close(),
-    };
+    await refuseNonFolder(folder);
   } catch (error) {
-    await spool.close();
-    if (errnoOf(error) === undefined) throw error;
-    throw storageError(folder, error);
+    await options.stamps?.close();
+    throw error;
   }
+  return new TreeScan(folder, options);
 }
 
-async function scanInto(
-  spool: Spool,
-  root: Buffer,
-  { stamps, signal }: Options,
-): Promise<Pick<SourceTree, 'entryCount' | 'toReadCount' | 'toReadBytes' | 'skipped'>> {
-  const writer = new SourceSpoolWriter(spool);
-  const selection = new Selection();
-  let entryCount = 0;
-  let toReadCount = 0;
-  let toReadBytes = 0;
-  for await (const batch of walkTree(root, signal)) {
-    for (const found of batch) {
-      const entry = selection.take(found);
-      if (entry === undefined) continue;
-      const { path, stat, type } = entry;
-      const isToRead = type === 'file' && (await stamps?.matches(path, stat)) !== true;
-      const full = writer.add(entry, isToRead);
-      if (full !== undefined) await full;
-      entryCount += 1;
-      if (!isToRead) continue;
-      toReadCount += 1;
-      toReadBytes += stat.size;
+class TreeScan implements SourceTree {
+  readonly root: Buffer;
+  readonly scanned: Promise<void>;
+  readonly #spool: Spool;
+  readonly #selection = new Selection();
+  readonly #stop = new AbortController();
+  #entryCount = 0;
+  #toReadBytes = 0;
+
+  constructor(folder: string, options: Options) {
+    this.root = Buffer.from(folder);
+    this.#spool = new Spool(options.scratchFolder);
+    this.scanned = this.#run(folder, options);
+    // A failure is met by the readers too.
+    this.scanned.catch(() => undefined);
+  }
+
+  get entryCount(): number {
+    return this.#entryCount;
+  }
+
+  get toReadBytes(): number {
+    return this.#toReadBytes;
+  }
+
+  get skipped(): readonly SkippedPath[] {
+    return this.#selection.skipped;
+  }
+
+  entries(): AsyncGenerator<readonly SpooledEntry[]> {
+    return spooledEntries(this.#spool);
+  }
+
+  entriesToRead(): AsyncGenerator<readonly SourceEntry[]> {
+    return entriesToRead(this.#spool);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.scanned.catch(() => undefined);
+    await this.#spool.close();
+  }
+
+  async #run(folder: string, { stamps, signal }: Options): Promise<void> {
+    try {
+      await this.#walk(stamps, AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]));
+      this.#spool.end();
+    } catch (error) {
+      const failure = errnoOf(error) === undefined ? error : storageError(folder, error);
+      this.#spool.end(failure);
+      throw failure;
+    } finally {
+      await stamps?.close();
     }
   }
-  await writer.finish();
-  return { entryCount, toReadCount, toReadBytes, skipped: selection.skipped };
+
+  async #walk(stamps: StampCursor | undefined, signal: AbortSignal): Promise<void> {
+    const writer = new SourceSpoolWriter(this.#spool);
+    for await (const batch of walkTree(this.root, signal)) {
+      for (const found of batch) {
+        const entry = this.#selection.take(found);
+        if (entry === undefined) continue;
+        const { path, stat, type } = entry;
+        const isToRead = type === 'file' && (await stamps?.matches(path, stat)) !== true;
+        const full = writer.add(entry, isToRead);
+        if (full !== undefined) await full;
+        this.#entryCount += 1;
+        if (isToRead) this.#toReadBytes += stat.size;
+      }
+    }
+    await writer.finish();
+  }
 }
 
 async function refuseNonFolder(folder: string): Promise<void> {

@@ -49,6 +49,7 @@ test('entries come back from memory and from a file that has no name', async (t)
     await writer.add(entry(index % 500), index % 3 === 0);
   }
   await writer.finish();
+  spool.end();
   assert.deepEqual(readdirSync(folder), []);
   // Two readers at once.
   const toRead = entriesToRead(spool);

@@ -22,6 +22,7 @@ async function scanned(folder: string): Promise<{
   const tree = await scanTree(folder, { scratchFolder: tmpdir(), stamps: undefined });
   const entries: SourceEntry[] = [];
   for await (const batch of tree.entries()) entries.push(...batch.map(({ entry }) => entry));
+  await tree.scanned;
   assert.equal(tree.entryCount, entries.length);
   await tree.close();
   return { entries, skipped: tree.skipped };
@@ -78,4 +79,20 @@ test('only a folder is scanned, and no link to one', async (t) => {
       hasCode(error, 'ERR_FOLDER_INVALID'),
     );
   }
+});
+
+test('entries are read while the scan goes on, and closing ends it', async (t) => {
+  const folder = temporaryFolder(t);
+  const names = Array.from({ length: 30 }, (_, index) => `folder-${index}`);
+  for (const name of names) {
+    await mkdir(join(folder, name));
+    for (let file = 0; file < 200; file += 1) await writeFile(join(folder, name, `${file}`), '');
+  }
+  const tree = await scanTree(folder, { scratchFolder: tmpdir(), stamps: undefined });
+  const first = await tree.entries().next();
+  assert.ok(first.done === false);
+  assert.ok(tree.entryCount >= first.value.length);
+  await tree.close();
+  await assert.rejects(tree.scanned, { name: 'AbortError' });
+  assert.ok(tree.entryCount < 6_000);
 });
