@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frame_binding.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,7 +12,6 @@
 #include "check.h"
 #include "chunk_namer.h"
 #include "frame.h"
-#include "object_pool.h"
 #include "piece_reader.h"
 #include "task.h"
 #include "similarity.h"
@@ -26,12 +24,6 @@ std::vector<ByteSpan> spansOf(const Napi::Value& array) {
   std::vector<ByteSpan> spans;
   for (const ByteView view : bytesOfEach(array)) spans.emplace_back(view.data, view.size);
   return spans;
-}
-
-/// Frames on their way to a buffer of the caller's. Never destroyed, as the encoders' memory is.
-ObjectPool<std::vector<uint8_t>>& framePool() {
-  static auto* pool = new ObjectPool<std::vector<uint8_t>>;
-  return *pool;
 }
 
 class EncodeTask final : public Task {
@@ -56,12 +48,7 @@ class EncodeTask final : public Task {
   }
 
   void run() override {
-    FrameEncoder encoder(encKey_, sivKey_, keyEpoch_, level_);
-    const ObjectPool<std::vector<uint8_t>>::Lent bytes = framePool().take();
-    bytes->clear();
-    encoder.encode(group_, *bytes, frames_);
-    MULEPLEX_CHECK(bytes->size() <= into_.size());
-    std::ranges::copy(*bytes, into_.begin());
+    FrameEncoder(encKey_, sivKey_, keyEpoch_, level_).encode(group_, into_, frames_);
   }
 
   Napi::Value result(Napi::Env env) override {

@@ -74,7 +74,7 @@ void hkdfExpand(const SecretKey& key, std::string_view info, uint8_t* out, size_
 class Aes256Gcm {
  public:
   Aes256Gcm();
-  /// `out` takes `size` bytes of ciphertext and the tag.
+  /// `out` takes `size` bytes of ciphertext and the tag; it may be `plain` itself.
   void seal(const SecretKey& key, const uint8_t* aad, size_t aadSize, const uint8_t* plain,
             size_t size, uint8_t* out);
   /// `sealed` is `size` bytes of ciphertext and the tag; `plain` takes `size` bytes and means

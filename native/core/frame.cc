@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frame.h"
 
+#include <zstd_errors.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -43,7 +45,7 @@ const uint8_t* bytesOf(std::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
 }
 
-bool pays(size_t compressed, size_t raw) { return 16 * compressed <= 15 * raw; }
+bool pays(size_t compressed, size_t raw) { return compressed <= raw - (raw + 15) / 16; }
 
 size_t zstdChecked(size_t result) {
   if (ZSTD_isError(result) != 0) {
@@ -69,6 +71,11 @@ ByteSpan concatenate(std::span<const ByteSpan> pieces, Scratch& memory) {
   memory.clear();
   for (const ByteSpan piece : pieces) memory.insert(memory.end(), piece.begin(), piece.end());
   return memory;
+}
+
+/// Where the payload of the next frame belongs.
+std::span<uint8_t> payloadPlace(std::span<uint8_t> out) {
+  return out.subspan(kFrameSaltSize, out.size() - kFrameOverhead);
 }
 
 /// True when samples have all byte values about equally often: text and code do not.
@@ -147,9 +154,10 @@ FrameEncoder::FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uin
   MULEPLEX_CHECK(level >= 1 && level <= 19);
 }
 
-void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
+void FrameEncoder::encode(const ChunkGroup& group, std::span<uint8_t> out,
                           std::vector<EncodedFrame>& frames) {
   MULEPLEX_CHECK(sizeOf(group.chunks) + sizeOf(group.bases) <= kFrameRawMax);
+  MULEPLEX_CHECK(sizeOf(group.chunks) + group.chunks.size() * kFrameOverhead <= out.size());
   if (!group.bases.empty() && encodeDelta(group, out, frames)) return;
   std::vector<uint32_t> solid;
   std::vector<ByteSpan> solidChunks;
@@ -165,28 +173,29 @@ void FrameEncoder::encode(const ChunkGroup& group, std::vector<uint8_t>& out,
   }
   if (solid.empty()) return;
   const ByteSpan raw = concatenate(solidChunks, memory_->raw);
-  const ByteSpan payload = compress({}, raw, levelFor(raw), memory_->compressed);
-  if (pays(payload.size(), raw.size())) {
+  const std::span<uint8_t> place = payloadPlace(out);
+  const size_t size = compress({}, raw, levelFor(raw), place);
+  if (pays(size, raw.size())) {
     FrameHeader header;
     header.codec = solid.size() == 1 ? FrameCodec::kZstd : FrameCodec::kZstdGroup;
     header.rawLength = static_cast<uint32_t>(raw.size());
-    append(header, payload, std::move(solid), out, frames);
+    append(header, place.first(size), std::move(solid), out, frames);
     return;
   }
   for (const uint32_t index : solid) encodeRaw(group.chunks[index], index, out, frames);
 }
 
 /// False when the bases are no help, and nothing was appended.
-bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& out,
+bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::span<uint8_t>& out,
                                std::vector<EncodedFrame>& frames) {
   const ByteSpan prefix = concatenate(group.bases, memory_->prefix);
   const ByteSpan raw = concatenate(group.chunks, memory_->raw);
-  const ByteSpan delta = compress(prefix, raw, kDeltaLevel, memory_->compressed);
-  if (!pays(delta.size(), raw.size())) return false;
+  const std::span<uint8_t> place = payloadPlace(out);
+  const size_t size = compress(prefix, raw, kDeltaLevel, place);
+  if (!pays(size, raw.size())) return false;
   // A frame without bases can be a base itself, so a poor delta is not worth its bases.
-  if (delta.size() > raw.size() / kDeltaGain) {
-    const ByteSpan plain = compress({}, raw, levelFor(raw), memory_->plain);
-    if (10 * delta.size() > 9 * plain.size()) return false;
+  if (size > raw.size() / kDeltaGain && 10 * size > 9 * compressedSize(raw, levelFor(raw))) {
+    return false;
   }
   FrameHeader header;
   header.codec = FrameCodec::kZstdPrefix;
@@ -195,11 +204,11 @@ bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& ou
   header.baseCount = group.bases.size();
   std::vector<uint32_t> chunks(group.chunks.size());
   std::iota(chunks.begin(), chunks.end(), 0U);
-  append(header, delta, std::move(chunks), out, frames);
+  append(header, place.first(size), std::move(chunks), out, frames);
   return true;
 }
 
-void FrameEncoder::encodeRaw(ByteSpan chunk, uint32_t index, std::vector<uint8_t>& out,
+void FrameEncoder::encodeRaw(ByteSpan chunk, uint32_t index, std::span<uint8_t>& out,
                              std::vector<EncodedFrame>& frames) {
   FrameHeader header;
   header.rawLength = static_cast<uint32_t>(chunk.size());
@@ -207,14 +216,17 @@ void FrameEncoder::encodeRaw(ByteSpan chunk, uint32_t index, std::vector<uint8_t
 }
 
 void FrameEncoder::append(FrameHeader header, ByteSpan payload, std::vector<uint32_t> chunks,
-                          std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames) {
+                          std::span<uint8_t>& out, std::vector<EncodedFrame>& frames) {
   header.keyEpoch = keyEpoch_;
-  seal(header, payload.data(), payload.size(), out);
-  const auto length = static_cast<uint32_t>(kFrameOverhead + payload.size());
-  frames.push_back({header.codec, header.rawLength, length, std::move(chunks)});
+  seal(header, payload.data(), payload.size(), out.data());
+  const size_t length = kFrameOverhead + payload.size();
+  out = out.subspan(length);
+  frames.push_back(
+      {header.codec, header.rawLength, static_cast<uint32_t>(length), std::move(chunks)});
 }
 
-ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level, Scratch& result) {
+size_t FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
+                              std::span<uint8_t> result) {
   const size_t total = prefix.size() + raw.size();
   const int windowLog = std::max<int>(kWindowLogMin, std::bit_width(total - 1));
   zstdChecked(ZSTD_CCtx_reset(memory_->zstd.get(), ZSTD_reset_session_and_parameters));
@@ -225,17 +237,21 @@ ByteSpan FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level, Scratc
     zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, kDeltaHashLog));
     zstdChecked(ZSTD_CCtx_refPrefix(memory_->zstd.get(), prefix.data(), prefix.size()));
   }
-  result.resize(std::max(result.size(), ZSTD_compressBound(raw.size())));
-  const size_t size = zstdChecked(
-      ZSTD_compress2(memory_->zstd.get(), result.data(), result.size(), raw.data(), raw.size()));
-  return {result.data(), size};
+  const size_t size =
+      ZSTD_compress2(memory_->zstd.get(), result.data(), result.size(), raw.data(), raw.size());
+  if (ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall) return SIZE_MAX;
+  return zstdChecked(size);
+}
+
+size_t FrameEncoder::compressedSize(ByteSpan raw, int level) {
+  return compress({}, raw, level, trialRoom(raw.size()));
 }
 
 /// The level at which these bytes are worth their time, by a sample of them.
 int FrameEncoder::levelFor(ByteSpan raw) {
   if (level_ == kFastLevels[0] || raw.size() < 2 * kSampleSize) return level_;
   const ByteSpan sample = raw.subspan((raw.size() - kSampleSize) / 2, kSampleSize);
-  const auto sizeAt = [&](int level) { return compress({}, sample, level, memory_->plain).size(); };
+  const auto sizeAt = [&](int level) { return compressedSize(sample, level); };
   int best = 0;
   size_t bestSize = SIZE_MAX;
   for (const int level : kFastLevels) {
@@ -252,23 +268,26 @@ int FrameEncoder::levelFor(ByteSpan raw) {
 /// Bytes that are spread evenly are tried with the fastest level: so noise costs next to nothing.
 bool FrameEncoder::isCompressible(ByteSpan chunk) {
   if (!looksRandom(chunk)) return true;
-  memory_->plain.resize(std::max(memory_->plain.size(), ZSTD_compressBound(chunk.size())));
-  const size_t size = zstdChecked(ZSTD_compressCCtx(memory_->zstd.get(), memory_->plain.data(),
-                                                    memory_->plain.size(), chunk.data(),
-                                                    chunk.size(), kProbeLevel));
+  const std::span<uint8_t> room = trialRoom(chunk.size());
+  const size_t size =
+      zstdChecked(ZSTD_compressCCtx(memory_->zstd.get(), room.data(), room.size(), chunk.data(),
+                                    chunk.size(), kProbeLevel));
   return pays(size, chunk.size());
 }
 
+std::span<uint8_t> FrameEncoder::trialRoom(size_t rawSize) {
+  memory_->trial.resize(std::max(memory_->trial.size(), ZSTD_compressBound(rawSize)));
+  return memory_->trial;
+}
+
 void FrameEncoder::seal(const FrameHeader& header, const uint8_t* payload, size_t size,
-                        std::vector<uint8_t>& out) {
+                        uint8_t* out) {
   MULEPLEX_CHECK(header.keyEpoch == keyEpoch_);
   const std::vector<uint8_t> aad = frameAad(header);
   const HmacDigest salt = saltOf(sivMac_, aad, payload, size);
-  const size_t start = out.size();
-  out.resize(start + kFrameOverhead + size);
-  std::copy(salt.begin(), salt.end(), out.begin() + static_cast<ptrdiff_t>(start));
   cipher_.seal(keyOf(encMac_, salt.data()), aad.data(), aad.size(), payload, size,
-               out.data() + start + kFrameSaltSize);
+               out + kFrameSaltSize);
+  std::ranges::copy(salt, out);
 }
 
 FrameDecoder::FrameDecoder(const SecretKey& encKey, const SecretKey* sivKey)

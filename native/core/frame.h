@@ -85,8 +85,8 @@ struct EncoderMemory {
   std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd;
   Scratch raw;
   Scratch prefix;
-  Scratch compressed;
-  Scratch plain;
+  /// What is compressed only to see how small it becomes.
+  Scratch trial;
 };
 
 /// What a decoder works in.
@@ -124,25 +124,29 @@ class FrameEncoder {
   /// `level` is a zstd level from 1 to 19: bytes that it is hardly better for get a faster one.
   FrameEncoder(const SecretKey& encKey, const SecretKey& sivKey, uint32_t keyEpoch, int level);
 
-  /// Appends the frames of a group to `out` and tells of each in `frames`. With bases all chunks
-  /// become one delta when that pays. Otherwise those that compress share a frame, and the others
-  /// are stored raw: saving less than a sixteenth does not pay for decompressing.
-  void encode(const ChunkGroup& group, std::vector<uint8_t>& out,
-              std::vector<EncodedFrame>& frames);
+  /// Writes the frames of a group end to end to `out` and tells of each in `frames`. With bases all
+  /// chunks become one delta when that pays. Otherwise those that compress share a frame, and the
+  /// others are stored raw: saving less than a sixteenth does not pay for decompressing. `out` has
+  /// room for all chunks, each with kFrameOverhead.
+  void encode(const ChunkGroup& group, std::span<uint8_t> out, std::vector<EncodedFrame>& frames);
 
-  /// Appends the frame of a payload that is what `header` says; its epoch must be the encoder's.
-  void seal(const FrameHeader& header, const uint8_t* payload, size_t size,
-            std::vector<uint8_t>& out);
+  /// Writes the frame of a payload that is what `header` says, `size + kFrameOverhead` bytes; its
+  /// epoch must be the encoder's. The payload may already lie where it belongs, kFrameSaltSize bytes
+  /// behind `out`.
+  void seal(const FrameHeader& header, const uint8_t* payload, size_t size, uint8_t* out);
 
  private:
-  bool encodeDelta(const ChunkGroup& group, std::vector<uint8_t>& out,
+  bool encodeDelta(const ChunkGroup& group, std::span<uint8_t>& out,
                    std::vector<EncodedFrame>& frames);
-  void encodeRaw(ByteSpan chunk, uint32_t index, std::vector<uint8_t>& out,
+  void encodeRaw(ByteSpan chunk, uint32_t index, std::span<uint8_t>& out,
                  std::vector<EncodedFrame>& frames);
   void append(FrameHeader header, ByteSpan payload, std::vector<uint32_t> chunks,
-              std::vector<uint8_t>& out, std::vector<EncodedFrame>& frames);
-  /// The zstd frame of `raw` after `prefix`, which may be empty; in `result`.
-  ByteSpan compress(ByteSpan prefix, ByteSpan raw, int level, Scratch& result);
+              std::span<uint8_t>& out, std::vector<EncodedFrame>& frames);
+  /// Writes the zstd frame of `raw` after `prefix`, which may be empty, to `result`. Gives SIZE_MAX
+  /// when it has no room for it.
+  size_t compress(ByteSpan prefix, ByteSpan raw, int level, std::span<uint8_t> result);
+  size_t compressedSize(ByteSpan raw, int level);
+  std::span<uint8_t> trialRoom(size_t rawSize);
   int levelFor(ByteSpan raw);
   bool isCompressible(ByteSpan chunk);
 

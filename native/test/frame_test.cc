@@ -32,12 +32,24 @@ Bytes decode(const FrameHeader& header, const Bytes& frame, bool withSiv = true,
   return raw;
 }
 
+/// The frames of a group, end to end.
+Bytes encode(FrameEncoder& encoder, const ChunkGroup& group, std::vector<EncodedFrame>& frames) {
+  size_t room = 0;
+  for (const ByteSpan chunk : group.chunks) room += chunk.size() + kFrameOverhead;
+  Bytes out(room);
+  encoder.encode(group, out, frames);
+  size_t used = 0;
+  for (const EncodedFrame& frame : frames) used += frame.length;
+  EXPECT(used <= room);
+  out.resize(used);
+  return out;
+}
+
 /// The frame of a chunk alone.
 Bytes frameOf(FrameEncoder& encoder, const Bytes& raw) {
-  Bytes frame;
   std::vector<EncodedFrame> frames;
-  encoder.encode({.chunks = {ByteSpan(raw)}}, frame, frames);
-  EXPECT(frames.size() == 1 && frames[0].length == frame.size());
+  Bytes frame = encode(encoder, {.chunks = {ByteSpan(raw)}}, frames);
+  EXPECT(frames.size() == 1);
   return frame;
 }
 
@@ -85,9 +97,8 @@ TEST("what was encoded is decoded, compressed only where that saves a sixteenth"
         {mixed, FrameCodec::kRaw},
         {Bytes(1, 0), FrameCodec::kRaw},
         {Bytes(kFrameRawMax, 1), FrameCodec::kZstd}}) {
-    Bytes frame;
     std::vector<EncodedFrame> frames;
-    encoder.encode({.chunks = {ByteSpan(raw)}}, frame, frames);
+    const Bytes frame = encode(encoder, {.chunks = {ByteSpan(raw)}}, frames);
     EXPECT(frames.size() == 1 && frames[0].codec == codec && frames[0].rawLength == raw.size());
     EXPECT(frames[0].length == frame.size() && frames[0].chunks == std::vector<uint32_t>{0});
     EXPECT(decode(headerOf(codec, raw.size()), frame) == raw);
@@ -111,9 +122,8 @@ TEST("chunks of a group share a frame, but for those that do not compress") {
   ChunkGroup group;
   for (const Bytes& chunk : chunks) group.chunks.emplace_back(chunk);
   FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
-  Bytes out;
   std::vector<EncodedFrame> frames;
-  encoder.encode(group, out, frames);
+  const Bytes out = encode(encoder, group, frames);
   EXPECT(frames.size() == 3);
   size_t offset = 0;
   for (const EncodedFrame& frame : frames) {
@@ -138,12 +148,12 @@ TEST("a delta needs its bases, in their order") {
   changed[30'000] ^= 1;
   const Bytes ids = testBytes(2 * kBaseIdSize, 3);
   FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
-  Bytes frame;
   std::vector<EncodedFrame> frames;
   const std::vector<ByteSpan> bases = {ByteSpan(first), ByteSpan(second)};
-  encoder.encode({.chunks = {ByteSpan(changed), ByteSpan(first)}, .bases = bases,
-                  .baseIds = ids.data()},
-                 frame, frames);
+  const Bytes frame = encode(encoder,
+                             {.chunks = {ByteSpan(changed), ByteSpan(first)}, .bases = bases,
+                              .baseIds = ids.data()},
+                             frames);
   EXPECT(frames.size() == 1 && frames[0].codec == FrameCodec::kZstdPrefix);
   EXPECT(frame.size() < 500);
   FrameHeader header = headerOf(FrameCodec::kZstdPrefix, frames[0].rawLength);
@@ -170,10 +180,9 @@ TEST("bases that are no help are left out") {
   FrameEncoder encoder(encKey(), sivKey(), kEpoch, 3);
   for (const auto& [raw, codec] : {std::pair<const Bytes&, FrameCodec>{noise, FrameCodec::kRaw},
                                    {text, FrameCodec::kZstdPrefix}}) {
-    Bytes frame;
     std::vector<EncodedFrame> frames;
-    encoder.encode({.chunks = {ByteSpan(raw)}, .bases = {ByteSpan(unlike)}, .baseIds = ids.data()},
-                   frame, frames);
+    encode(encoder,
+           {.chunks = {ByteSpan(raw)}, .bases = {ByteSpan(unlike)}, .baseIds = ids.data()}, frames);
     // Text that all but vanishes is not tried twice.
     EXPECT(frames.size() == 1 && frames[0].codec == codec);
   }
@@ -222,9 +231,9 @@ TEST("an authentic payload that is not one zstd frame of the raw length is refus
   Bytes zstd(ZSTD_compressBound(raw.size()));
   zstd.resize(ZSTD_compress(zstd.data(), zstd.size(), raw.data(), raw.size(), 3));
   const auto refusal = [&](const Bytes& payload, size_t rawLength) {
-    Bytes frame;
+    Bytes frame(payload.size() + kFrameOverhead);
     const FrameHeader header = headerOf(FrameCodec::kZstd, rawLength);
-    encoder.seal(header, payload.data(), payload.size(), frame);
+    encoder.seal(header, payload.data(), payload.size(), frame.data());
     return failureOf(header, frame);
   };
   EXPECT(refusal(zstd, raw.size() - 1) == FailureKind::kMalformed);

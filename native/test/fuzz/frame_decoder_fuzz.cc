@@ -32,8 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size -= 6;
   std::vector<uint8_t> frame(data, data + size);
   if (isAuthentic) {
-    frame.clear();
-    encoder.seal(header, data, size, frame);
+    frame.resize(size + kFrameOverhead);
+    encoder.seal(header, data, size, frame.data());
   }
   std::vector<uint8_t> raw(header.rawLength);
   try {
