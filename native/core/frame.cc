@@ -27,9 +27,9 @@ constexpr int kProbeLevel = -1;
 /// Before a whole group is compressed, levels are compared on so many bytes from its middle.
 constexpr size_t kSampleSize = 64 << 10;
 /// The first beats the second on records and logs, where short matches cost more than they save. A
-/// level above them must save a fifteenth more than the better of the two.
+/// level above them must save an eleventh more than the better of the two.
 constexpr int kFastLevels[] = {1, 3};
-constexpr size_t kSlowLevelGain = 15;
+constexpr size_t kSlowLevelGain = 11;
 /// Most deltas all but vanish at the fastest level, when its table has room for the bases.
 constexpr int kDeltaLevel = 1;
 constexpr int kDeltaHashLog = 19;

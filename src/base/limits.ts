@@ -77,7 +77,9 @@ export const FRAME_RAW_SIZE_MAX = 16 * MiB;
 /** Chunks that one frame may use as its zstd prefix: a delta reads no more than these. */
 export const FRAME_BASES_MAX = 16;
 /** Raw bytes of one frame of several chunks: a reader of one of them decodes all. */
-export const GROUP_SIZE = 4 * MiB;
+export const GROUP_SIZE = 8 * MiB;
+/** The same of a frame with bases, which are about as many bytes again in memory. */
+export const DELTA_GROUP_SIZE = 4 * MiB;
 /** Chunks of one such frame: tiny files are found in it without a long walk. */
 export const GROUP_CHUNKS_MAX = 4_096;
 /** Decoded frames that are kept for the next reader of a chunk in them. */

@@ -3,6 +3,7 @@
 // neighbours share their bases, all others in another.
 import {
   CHUNK_SIZE_MAX,
+  DELTA_GROUP_SIZE,
   FRAME_BASES_MAX,
   FRAME_RAW_SIZE_MAX,
   GROUP_CHUNKS_MAX,
@@ -26,9 +27,10 @@ export interface ChunkGroup {
 }
 
 export class ChunkGroups {
-  readonly #buffers = new BufferPool({ size: GROUP_SIZE + CHUNK_SIZE_MAX });
-  #plain = new OpenGroup(this.#buffers);
-  #deltas = new OpenGroup(this.#buffers);
+  readonly #plainBuffers = new BufferPool({ size: GROUP_SIZE + CHUNK_SIZE_MAX });
+  readonly #deltaBuffers = new BufferPool({ size: DELTA_GROUP_SIZE + CHUNK_SIZE_MAX });
+  #plain = new OpenGroup(this.#plainBuffers, GROUP_SIZE);
+  #deltas = new OpenGroup(this.#deltaBuffers, DELTA_GROUP_SIZE);
 
   /** The groups that end with, or before, this chunk, whose bytes are copied. */
   add(chunk: NewChunk, bases: readonly ChunkRef[]): ChunkGroup[] {
@@ -51,13 +53,13 @@ export class ChunkGroups {
 
   #closePlain(): ChunkGroup {
     const group = this.#plain.close();
-    this.#plain = new OpenGroup(this.#buffers);
+    this.#plain = new OpenGroup(this.#plainBuffers, GROUP_SIZE);
     return group;
   }
 
   #closeDeltas(): ChunkGroup {
     const group = this.#deltas.close();
-    this.#deltas = new OpenGroup(this.#buffers);
+    this.#deltas = new OpenGroup(this.#deltaBuffers, DELTA_GROUP_SIZE);
     return group;
   }
 }
@@ -66,15 +68,18 @@ class OpenGroup {
   readonly #chunks: NewChunk[] = [];
   readonly #bases = new Map<string, ChunkId>();
   readonly #data: SharedBuffer;
+  readonly #fullSize: number;
   #size = 0;
   #baseSize = 0;
 
-  constructor(buffers: BufferPool) {
+  /** Full with the chunk that makes it fullSize or more. */
+  constructor(buffers: BufferPool, fullSize: number) {
     this.#data = buffers.take();
+    this.#fullSize = fullSize;
   }
 
   get isFull(): boolean {
-    return this.#size >= GROUP_SIZE || this.#chunks.length === GROUP_CHUNKS_MAX;
+    return this.#size >= this.#fullSize || this.#chunks.length === GROUP_CHUNKS_MAX;
   }
 
   hasRoom(chunk: NewChunk, bases: readonly ChunkRef[]): boolean {
