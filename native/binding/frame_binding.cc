@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frame_binding.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "check.h"
 #include "chunk_namer.h"
 #include "frame.h"
+#include "object_pool.h"
 #include "piece_reader.h"
 #include "task.h"
 #include "similarity.h"
@@ -102,6 +104,12 @@ class FeatureTask final : public Task {
   std::vector<uint32_t> features_;
 };
 
+/// What frames are read into. Never destroyed, as the memory of decoders is not.
+ObjectPool<Scratch>& readPool() {
+  static auto* pool = new ObjectPool<Scratch>;
+  return *pool;
+}
+
 struct DecodeItem {
   /// The frame's bytes, or where they are: `length` bytes at `offset` of the file at `path`.
   ByteView frame;
@@ -141,10 +149,11 @@ class DecodeTask final : public Task {
     FrameDecoder decoder(encKey_, sivKey_ ? &*sivKey_ : nullptr);
     std::optional<ChunkNamer> namer;
     if (idKey_) namer.emplace(*idKey_);
+    const ObjectPool<Scratch>::Lent memory = readPool().take();
     uint8_t* raw = into_;
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
-      const ByteView frame = item.path.empty() ? item.frame : readFrame(item, i);
+      const ByteView frame = item.path.empty() ? item.frame : readFrame(item, *memory, i);
       decoder.decode(item.header, item.bases, {frame.data, frame.size}, raw, i);
       if (namer) checkIds(*namer, item, raw, i);
       raw += item.header.rawLength;
@@ -154,15 +163,15 @@ class DecodeTask final : public Task {
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
-  ByteView readFrame(const DecodeItem& item, size_t index) {
-    frame_.resize(item.length);
+  ByteView readFrame(const DecodeItem& item, Scratch& memory, size_t index) {
+    memory.resize(std::max(memory.size(), item.length));
     size_t bytesRead = 0;
-    const int error = reader_.read(item.path, item.offset, frame_.data(), item.length, bytesRead);
+    const int error = reader_.read(item.path, item.offset, memory.data(), item.length, bytesRead);
     if (error != 0) throw Failure::system("read", error, index);
     if (bytesRead < item.length) {
       throw Failure(FailureKind::kCorrupt, "the pack ends within the frame", index);
     }
-    return {frame_.data(), bytesRead};
+    return {memory.data(), bytesRead};
   }
 
   static void checkIds(const ChunkNamer& namer, const DecodeItem& item, const uint8_t* raw,
@@ -213,7 +222,6 @@ class DecodeTask final : public Task {
   std::vector<DecodeItem> items_;
   size_t rawSize_ = 0;
   PieceReader reader_;
-  std::vector<uint8_t> frame_;
   Pin intoPin_;
   uint8_t* into_ = nullptr;
 };

@@ -30,9 +30,12 @@ constexpr size_t kSampleSize = 64 << 10;
 /// level above them must save an eleventh more than the better of the two.
 constexpr int kFastLevels[] = {1, 3};
 constexpr size_t kSlowLevelGain = 11;
-/// Most deltas all but vanish at the fastest level, when its table has room for the bases.
+/// Most deltas all but vanish at the fastest level, when its table has a slot for every so many
+/// bytes of the bases; half as many slots make deltas a quarter longer, and twice as many cost time.
 constexpr int kDeltaLevel = 1;
-constexpr int kDeltaHashLog = 19;
+constexpr size_t kDeltaBytesPerSlot = 20;
+constexpr int kDeltaHashLogMin = 17;
+constexpr int kDeltaHashLogMax = 20;
 /// A delta that is more than this part of the raw bytes must be better than no delta.
 constexpr size_t kDeltaGain = 4;
 /// The least that zstd takes.
@@ -234,7 +237,9 @@ size_t FrameEncoder::compress(ByteSpan prefix, ByteSpan raw, int level,
   // Matches reach from the last byte to the first, of the bases too.
   zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_windowLog, windowLog));
   if (!prefix.empty()) {
-    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, kDeltaHashLog));
+    const int hashLog = std::clamp<int>(std::bit_width(prefix.size() / kDeltaBytesPerSlot),
+                                        kDeltaHashLogMin, kDeltaHashLogMax);
+    zstdChecked(ZSTD_CCtx_setParameter(memory_->zstd.get(), ZSTD_c_hashLog, hashLog));
     zstdChecked(ZSTD_CCtx_refPrefix(memory_->zstd.get(), prefix.data(), prefix.size()));
   }
   const size_t size =
