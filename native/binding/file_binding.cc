@@ -162,6 +162,19 @@ class AllocateTask final : public Task {
   uint64_t size_;
 };
 
+class WritebackTask final : public Task {
+ public:
+  WritebackTask(int fd, uint64_t offset, uint64_t length)
+      : fd_(fd), offset_(offset), length_(length) {}
+  void run() override { startWriteback(fd_, offset_, length_); }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  int fd_;
+  uint64_t offset_;
+  uint64_t length_;
+};
+
 class SyncFileSystemTask final : public Task {
  public:
   explicit SyncFileSystemTask(std::string path) : path_(std::move(path)) {}
@@ -245,6 +258,13 @@ Napi::Value startAllocate(const Napi::CallbackInfo& info) {
                            std::make_unique<AllocateTask>(fdOf(info[0]), sizeOf(info[1])));
 }
 
+/// startWriteback(fd, offset, length) => Promise<void>
+Napi::Value startStartWriteback(const Napi::CallbackInfo& info) {
+  return startBlockingTask(info.Env(),
+                           std::make_unique<WritebackTask>(fdOf(info[0]), sizeOf(info[1]),
+                                                           sizeOf(info[2])));
+}
+
 /// syncFileSystem(path) => Promise<void>
 Napi::Value startSyncFileSystem(const Napi::CallbackInfo& info) {
   return startBlockingTask(info.Env(), std::make_unique<SyncFileSystemTask>(textOf(info[0])));
@@ -269,6 +289,8 @@ void initFile(Napi::Env env, Napi::Object exports) {
   exports.Set("readFolders", Napi::Function::New<startReadFolders>(env, "readFolders"));
   exports.Set("openBeneath", Napi::Function::New<startOpenBeneath>(env, "openBeneath"));
   exports.Set("allocate", Napi::Function::New<startAllocate>(env, "allocate"));
+  exports.Set("startWriteback",
+              Napi::Function::New<startStartWriteback>(env, "startWriteback"));
   exports.Set("syncFileSystem", Napi::Function::New<startSyncFileSystem>(env, "syncFileSystem"));
   exports.Set("linkFolders", Napi::Function::New<startLinkFolders>(env, "linkFolders"));
   exports.Set("removeTreeSlice", Napi::Function::New<startRemoveTree>(env, "removeTreeSlice"));

@@ -41,6 +41,11 @@ void allocate(int fd, uint64_t size) {
   if (result != 0) throw Failure::system("fallocate", errno);
 }
 
+void startWriteback(int fd, uint64_t offset, uint64_t length) {
+  static_cast<void>(sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(length),
+                                    SYNC_FILE_RANGE_WRITE));
+}
+
 void syncFileSystem(const std::string& path) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.isOpen()) throw Failure::system("open", errno);

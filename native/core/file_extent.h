@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reservation of space, holes, and flushing of a whole file system: calls that Node does not offer.
+// Reservation of space, holes, and flushing of data to disk: calls that Node does not offer.
 #ifndef MULEPLEX_CORE_FILE_EXTENT_H_
 #define MULEPLEX_CORE_FILE_EXTENT_H_
 
@@ -26,6 +26,10 @@ std::vector<ByteRange> dataRanges(int fd, uint64_t size);
 /// Reserves blocks for the first `size` bytes and makes the file at least so long. Throws Failure
 /// kSystem (ENOSPC; EOPNOTSUPP where the file system cannot reserve: nothing is emulated).
 void allocate(int fd, uint64_t size);
+
+/// Lets the system begin to write what the file has there to disk. A hint: it does not wait for the
+/// data, and errors are left to the sync that follows.
+void startWriteback(int fd, uint64_t offset, uint64_t length);
 
 /// Writes all dirty data of the file system that holds `path` to disk. Throws Failure kSystem,
 /// also for write errors since the folder was opened.

@@ -82,8 +82,10 @@ export const GROUP_SIZE = 8 * MiB;
 export const DELTA_GROUP_SIZE = 4 * MiB;
 /** Chunks of one such frame: tiny files are found in it without a long walk. */
 export const GROUP_CHUNKS_MAX = 4_096;
-/** Decoded frames that are kept for the next reader of a chunk in them. */
-export const FRAMES_KEPT_SIZE_MAX = 16 * MiB;
+/** Decoded frames that are kept for the next reader of a chunk in them: a few at a time are read. */
+export const FRAMES_KEPT_SIZE_MAX = 32 * MiB;
+/** The same for chunks that are bases, which are read in the order in which they were stored. */
+export const BASE_FRAMES_KEPT_SIZE_MAX = 16 * MiB;
 /** Target size of the first pack of a publish: the first bytes are on the wire early. */
 export const PACK_TARGET_SIZE_MIN = 16 * MiB;
 /** Target size of the last packs of a publish: few packs later. */

@@ -181,6 +181,7 @@ export interface NativeAddon {
   runFileBatch(root: Buffer, operations: readonly object[]): Promise<Int32Array>;
   openBeneath(root: Buffer, path: Buffer, flags: number, mode: number): Promise<number>;
   allocate(fd: number, size: number): Promise<void>;
+  startWriteback(fd: number, offset: number, length: number): Promise<void>;
   returnFreeMemory(): void;
   syncFileSystem(path: Buffer): Promise<void>;
   linkFolders(

@@ -13,6 +13,17 @@ export async function allocate(fd: number, size: number): Promise<void> {
   await settled(nativeAddon().allocate(fd, size));
 }
 
+/**
+ * Lets the system begin to bring these bytes of an open file to disk (sync_file_range), and does
+ * not wait for it. Errors are left to the sync that follows.
+ */
+export async function startWriteback(fd: number, offset: number, length: number): Promise<void> {
+  checkDescriptor('fd', fd);
+  checkSize('offset', offset);
+  checkSize('length', length);
+  await settled(nativeAddon().startWriteback(fd, offset, length));
+}
+
 /** Writes all dirty data of the file system that holds the path to disk (syncfs). */
 export async function syncFileSystem(path: Buffer): Promise<void> {
   checkPath('path', path);

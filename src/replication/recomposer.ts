@@ -2,8 +2,6 @@
 // Makes the tree of a snapshot from its recipe. What the tree before has is there already, as links
 // to its files; all else is removed, or written from chunks, each checked against its id when it is
 // decoded. The tree lies under a name that no reader looks at.
-import { close, constants, ftruncate } from 'node:fs';
-import { promisify } from 'node:util';
 import { ReplicationError, storageError } from '../base/errors.ts';
 import {
   RECOMPOSE_BATCHES_AHEAD,
@@ -16,18 +14,15 @@ import { decodeEntry, decodeMetadata } from '../dataset/recipe-decoder.ts';
 import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { isBelow, parentPath } from '../dataset/recipe-path.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
-import { openBeneath, type FileOperation } from '../native/file-batch.ts';
+import type { FileOperation } from '../native/file-batch.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import type { BaseStep, BaseTree } from './base-tree.ts';
-import { placeChunks } from './chunk-placement.ts';
+import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
 import { metadataOperations } from './entry-metadata.ts';
-import { writePieces } from './piece-writer.ts';
+import { LargeFile } from './large-file.ts';
 import { printablePath } from './printable-path.ts';
 import type { BufferedSource } from './recipe-reader.ts';
 import { runTolerantly } from './tolerant-batch.ts';
-
-const closeFile = promisify(close);
-const truncateFile = promisify(ftruncate);
 
 const SLASH = Buffer.from('/');
 
@@ -83,6 +78,8 @@ export class Recomposer {
   #writing: Promise<void> = Promise.resolve();
   /** Those that have not ended, in order. */
   readonly #underWay: Promise<void>[] = [];
+  /** The large file in work. */
+  #large: LargeFile | undefined;
   #toleratedCount = 0;
 
   constructor(components: Components, init: Init) {
@@ -107,6 +104,7 @@ export class Recomposer {
       await this.#writing;
     } finally {
       await this.#writing.catch(() => undefined);
+      await this.#closeOpen();
       await recipe.return(undefined);
     }
   }
@@ -181,8 +179,8 @@ export class Recomposer {
   async #addFile(entry: RecipeEntry, path: Buffer): Promise<void> {
     const size = dataSize(entry);
     if (size > RECOMPOSE_BATCH_SIZE) {
+      // What the file lies in is made first.
       await this.#flush();
-      await this.#writing;
       await this.#writeLarge(entry, path);
       return;
     }
@@ -240,33 +238,38 @@ export class Recomposer {
     while (this.#underWay.length > RECOMPOSE_BATCHES_AHEAD) await this.#underWay.shift();
   }
 
-  /** Piece by piece; on return all of the file is written, but for its metadata. */
+  /** Piece by piece; its metadata follows in the next batch. */
   async #writeLarge(entry: RecipeEntry, path: Buffer): Promise<void> {
-    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-    const fd = await this.#attempt(entry.path, openBeneath(this.#init.root, path, flags));
-    try {
-      let dataOffset = 0;
-      for (let first = 0; first < entry.chunks.length;) {
-        const run = entry.chunks.slice(first, first + runLength(entry, first));
-        const size = run.reduce((sum, { length }) => sum + length, 0);
-        const [start, at] = [first, dataOffset];
-        const ids = run.map(({ id }) => id);
-        await this.#copy(ids, size, async (chunks) => {
-          checkLengths(entry, chunks, start);
-          const pieces = [...placeChunks(entry.holes ?? [], chunks, at)];
-          await this.#attempt(entry.path, writePieces(fd, pieces));
-        });
-        dataOffset += size;
-        first += run.length;
-      }
-      await this.#writing;
-      await this.#attempt(entry.path, truncateFile(fd, entry.size));
-    } finally {
-      await this.#writing.catch(() => undefined);
-      await closeFile(fd);
+    let dataOffset = 0;
+    for (let first = 0; first < entry.chunks.length;) {
+      const run = entry.chunks.slice(first, first + runLength(entry, first));
+      const size = run.reduce((sum, { length }) => sum + length, 0);
+      const [start, at] = [first, dataOffset];
+      const ids = run.map(({ id }) => id);
+      dataOffset += size;
+      first += run.length;
+      const isLast = first === entry.chunks.length;
+      await this.#copy(ids, size, async (chunks) => {
+        checkLengths(entry, chunks, start);
+        const pieces = [...placeChunks(entry.holes ?? [], chunks, at)];
+        await this.#attempt(entry.path, this.#writeOpen(path, pieces));
+        if (isLast) await this.#attempt(entry.path, this.#closeOpen(entry.size));
+      });
     }
     this.#batch.metadata.push(...metadataOperations(path, entry));
+  }
+
+  /** Writes to the large file in work, which the first write makes. */
+  async #writeOpen(path: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
+    this.#large ??= await LargeFile.make(this.#init.root, path);
+    await this.#large.write(pieces);
+  }
+
+  /** Closes that file, with its length when it is complete. */
+  async #closeOpen(size?: number): Promise<void> {
+    const file = this.#large;
+    this.#large = undefined;
+    await file?.close(size);
   }
 
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Frames of several chunks that were decoded last: readers come for one chunk after the other.
-import { CHUNK_SIZE_MAX, FRAMES_KEPT_SIZE_MAX, GROUP_SIZE } from '../base/limits.ts';
+import { CHUNK_SIZE_MAX, GROUP_SIZE } from '../base/limits.ts';
 import { BufferPool, SharedBuffer } from '../native/buffer-pool.ts';
 
 interface KeptFrame {
@@ -13,7 +13,13 @@ export class KeptFrames {
   /** In the order of their last use. */
   readonly #frames = new Map<string, KeptFrame>();
   readonly #buffers = new BufferPool({ size: GROUP_SIZE + CHUNK_SIZE_MAX });
+  readonly #sizeMax: number;
   #size = 0;
+
+  /** So many raw bytes are kept. */
+  constructor(sizeMax: number) {
+    this.#sizeMax = sizeMax;
+  }
 
   /**
    * The frame's raw bytes, which the caller is to release. decode fills the start of a buffer of
@@ -50,7 +56,7 @@ export class KeptFrames {
 
   #forgetOldest(): void {
     for (const [key] of this.#frames) {
-      if (this.#size <= FRAMES_KEPT_SIZE_MAX) break;
+      if (this.#size <= this.#sizeMax) break;
       this.#forget(key);
     }
   }

@@ -3,6 +3,8 @@
 // the chunks themselves, decrypted and checked against their ids off-thread.
 import assert from 'node:assert/strict';
 import {
+  BASE_FRAMES_KEPT_SIZE_MAX,
+  FRAMES_KEPT_SIZE_MAX,
   FRAME_RAW_SIZE_MAX,
   NATIVE_BATCH_BYTES_MAX,
   NATIVE_BATCH_ITEMS_MAX,
@@ -64,9 +66,9 @@ export class PackSet {
   readonly #secrets: DomainSecrets;
   readonly #idKey: Buffer;
   readonly #chunks: ChunkIndex;
-  readonly #kept = new KeptFrames();
+  readonly #kept = new KeptFrames(FRAMES_KEPT_SIZE_MAX);
   /** Decoded without a look at the ids of their chunks. */
-  readonly #keptBases = new KeptFrames();
+  readonly #keptBases = new KeptFrames(BASE_FRAMES_KEPT_SIZE_MAX);
   /** Bases of a frame that is being decoded. */
   readonly #bases = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
 

@@ -19,6 +19,7 @@ import { encodeFrames } from '../native/frame.ts';
 import type { FrameEncoderKeys } from '../native/frame.ts';
 import type { DiskFile } from './disk.ts';
 import type { PackStore } from './pack-store.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** A frame on its way into a pack: its entry, but where it lies. */
 export type FrameToStore = Omit<FrameEntry, 'offset'>;
@@ -46,6 +47,7 @@ export class PackWriter {
   readonly #file: DiskFile;
   readonly #hasher = new PackHasher();
   readonly #trailer = new TrailerWriter();
+  readonly #behind: WriteBehind;
   #size = 0;
 
   private constructor(packs: PackStore, init: PackWriterInit, path: string, file: DiskFile) {
@@ -53,6 +55,7 @@ export class PackWriter {
     this.#keys = init.keys;
     this.#path = path;
     this.#file = file;
+    this.#behind = new WriteBehind((offset, length) => file.startWriteback(offset, length));
   }
 
   static async create(packs: PackStore, init: PackWriterInit): Promise<PackWriter> {
@@ -103,6 +106,7 @@ export class PackWriter {
       keyEpoch,
     });
     await this.#write(Buffer.concat([frame.frame, footer]));
+    await this.#behind.settle();
     await this.#file.close();
     const hashes = await this.#hasher.finish();
     assert(hashes.size === this.#size, 'all bytes are hashed');
@@ -123,6 +127,7 @@ export class PackWriter {
 
   /** Gives the pack up and removes its file; for after a failure too. */
   async abort(): Promise<void> {
+    await this.#behind.settle();
     await this.#file.close().catch(() => undefined);
     await this.#packs.disk.remove(this.#path);
   }
@@ -133,5 +138,6 @@ export class PackWriter {
     const done = [this.#file.write(bytes, offset), this.#hasher.update(bytes)];
     const failed = (await Promise.allSettled(done)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
+    this.#behind.wrote(this.#size);
   }
 }

@@ -10,11 +10,15 @@ import { allocate } from '../native/file-system.ts';
 import { realDisk } from './disk.ts';
 
 const PREFIX = '.muleplex-reserve-';
+/** What a truncation gives back beyond what was asked, so that the next ones are not needed. */
+const STEP = 16 * 1024 * 1024;
 
 export class Reservation {
   readonly #path: string;
   readonly #handle: FileHandle;
   #bytes: number;
+  /** Length of the file: at most STEP less. */
+  #allocated: number;
   #isReleased = false;
   /** Truncations happen one after another, in order. */
   #queue: Promise<void> = Promise.resolve();
@@ -23,6 +27,7 @@ export class Reservation {
     this.#path = path;
     this.#handle = handle;
     this.#bytes = bytes;
+    this.#allocated = bytes;
   }
 
   /**
@@ -59,7 +64,7 @@ export class Reservation {
     }
   }
 
-  /** Bytes that are still held. */
+  /** Bytes that are still to be written. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -67,7 +72,9 @@ export class Reservation {
   /** Gives so many bytes back, because they are being used for what they were taken for. */
   shrink(by: number): Promise<void> {
     this.#bytes = Math.max(0, this.#bytes - by);
-    const size = this.#bytes;
+    if (this.#allocated <= this.#bytes) return this.#queue;
+    const size = Math.max(0, this.#bytes - STEP);
+    this.#allocated = size;
     return this.#inTurn(() => this.#handle.truncate(size));
   }
 

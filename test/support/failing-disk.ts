@@ -33,6 +33,7 @@ export class FailingDisk implements Disk {
         await file.write(bytes, offset);
       },
       truncate: (size) => this.#changing(() => file.truncate(size)),
+      startWriteback: (offset, length) => file.startWriteback(offset, length),
       sync: () => this.#changing(() => file.sync()),
       read: (length, offset) => file.read(length, offset),
       size: () => file.size(),

@@ -122,6 +122,10 @@ class MemoryFile implements DiskFile {
     return Promise.resolve();
   }
 
+  startWriteback(): Promise<void> {
+    return Promise.resolve();
+  }
+
   sync(): Promise<void> {
     this.#content.durable = this.#content.bytes;
     return Promise.resolve();

@@ -4,7 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { allocate, removeTree, syncFileSystem } from '../../../src/native/file-system.ts';
+import {
+  allocate,
+  removeTree,
+  startWriteback,
+  syncFileSystem,
+} from '../../../src/native/file-system.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 test('space is reserved', async (t) => {
@@ -26,6 +31,15 @@ test('more space than the disk has is refused', async (t) => {
   } finally {
     await file.close();
   }
+});
+
+test('writeback is begun, and an error is left to the sync', async (t) => {
+  const file = await open(join(temporaryFolder(t), 'file'), 'w+');
+  await file.write(Buffer.alloc(100_000));
+  await startWriteback(file.fd, 0, 100_000);
+  const { fd } = file;
+  await file.close();
+  await startWriteback(fd, 0, 100_000);
 });
 
 test('a file system is flushed by any path in it', async (t) => {

@@ -11,17 +11,20 @@ const MB = 1_000_000;
 
 test('a reservation holds blocks, shrinks, and is gone when it is released', async (context) => {
   const folder = temporaryFolder(context);
-  const reservation = await Reservation.take(folder, 8 * MB);
+  const reservation = await Reservation.take(folder, 80 * MB);
   const [name] = readdirSync(folder);
   assert.ok(name !== undefined);
   const path = join(folder, name);
-  assert.ok(statSync(path).blocks * 512 >= 8 * MB, 'blocks are really taken');
-  await Promise.all([reservation.shrink(3 * MB), reservation.shrink(4 * MB)]);
-  assert.equal(reservation.bytes, MB);
-  assert.equal(statSync(path).size, MB);
-  assert.ok(statSync(path).blocks * 512 < 2 * MB);
-  await reservation.shrink(5 * MB);
+  assert.ok(statSync(path).blocks * 512 >= 80 * MB, 'blocks are really taken');
+  for (const bytes of [80 * MB, 79 * MB, 60 * MB, 20 * MB]) {
+    await reservation.shrink(reservation.bytes - bytes);
+    assert.equal(reservation.bytes, bytes);
+    const held = statSync(path).blocks * 512;
+    assert.ok(held <= bytes + MB && held >= bytes - 20 * MB, `${held} bytes are held of ${bytes}`);
+  }
+  await Promise.all([reservation.shrink(15 * MB), reservation.shrink(5 * MB)]);
   assert.equal(reservation.bytes, 0);
+  assert.equal(statSync(path).size, 0);
   await reservation.release();
   await reservation.release();
   assert.deepEqual(readdirSync(folder), []);
