@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "chunk_binding.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "arguments.h"
+#include "check.h"
 #include "chunk_namer.h"
 #include "named_chunks.h"
 #include "task.h"
@@ -64,6 +67,41 @@ class NameTask final : public Task {
   std::vector<uint8_t> ids_;
 };
 
+class CopyTask final : public Task {
+ public:
+  CopyTask(const std::optional<SecretKey>& idKey, const Napi::Value& chunks,
+           const Napi::Value& places)
+      : idKey_(idKey),
+        from_(bytesOfEach(chunks)),
+        fromPin_(pin(chunks)),
+        to_(bytesOfEach(places)),
+        toPin_(pin(places)) {
+    MULEPLEX_CHECK(to_.size() == from_.size());
+    for (size_t i = 0; i < to_.size(); ++i) MULEPLEX_CHECK(to_[i].size == from_[i].size);
+  }
+
+  void run() override {
+    std::vector<std::span<const uint8_t>> copies;
+    for (size_t i = 0; i < from_.size(); ++i) {
+      std::copy_n(from_[i].data, from_[i].size, const_cast<uint8_t*>(to_[i].data));
+      copies.emplace_back(to_[i].data, to_[i].size);
+    }
+    if (!idKey_) return;
+    ids_.resize(copies.size() * kHmacSize);
+    ChunkNamer(*idKey_).name(copies, ids_.data());
+  }
+
+  Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(ids_)); }
+
+ private:
+  std::optional<SecretKey> idKey_;
+  std::vector<ByteView> from_;
+  Pin fromPin_;
+  std::vector<ByteView> to_;
+  Pin toPin_;
+  std::vector<uint8_t> ids_;
+};
+
 /// cutAndName(gearKey, idKey, average, buffer, isLast) => Promise<{lengths, ids, consumed}>
 Napi::Value cutAndName(const Napi::CallbackInfo& info) {
   return startTask(info.Env(),
@@ -76,10 +114,18 @@ Napi::Value nameEach(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<NameTask>(keyOf(info[0]), info[1]));
 }
 
+/// copyChunks(idKey | undefined, chunks[], places[]) => Promise<ids: Buffer of 32 bytes each>:
+/// places are buffers as long as the chunks. Without K_id there are no ids.
+Napi::Value copyEach(const Napi::CallbackInfo& info) {
+  return startTask(info.Env(),
+                   std::make_unique<CopyTask>(optionalKeyOf(info[0]), info[1], info[2]));
+}
+
 }  // namespace
 
 void initChunk(Napi::Env env, Napi::Object exports) {
   exports.Set("cutAndName", Napi::Function::New<cutAndName>(env, "cutAndName"));
+  exports.Set("copyChunks", Napi::Function::New<copyEach>(env, "copyChunks"));
   exports.Set("nameChunks", Napi::Function::New<nameEach>(env, "nameChunks"));
 }
 

@@ -11,7 +11,6 @@
 
 #include "arguments.h"
 #include "check.h"
-#include "chunk_namer.h"
 #include "frame.h"
 #include "object_pool.h"
 #include "piece_reader.h"
@@ -119,9 +118,6 @@ struct DecodeItem {
   FrameHeader header;
   /// The chunks that header.baseIds names.
   std::vector<ByteSpan> bases;
-  /// 32 bytes for each of the lengths, which add up to the raw length; none to check without K_id.
-  ByteView ids;
-  std::vector<uint32_t> chunkLengths;
 };
 
 class DecodeTask final : public Task {
@@ -129,10 +125,9 @@ class DecodeTask final : public Task {
   explicit DecodeTask(const Napi::CallbackInfo& info)
       : encKey_(keyOf(info[0])),
         sivKey_(optionalKeyOf(info[1])),
-        idKey_(optionalKeyOf(info[2])),
-        pin_(pin(info[3])),
-        intoPin_(pin(info[4])) {
-    const auto array = info[3].As<Napi::Array>();
+        pin_(pin(info[2])),
+        intoPin_(pin(info[3])) {
+    const auto array = info[2].As<Napi::Array>();
     MULEPLEX_CHECK(array.IsArray());
     items_.reserve(array.Length());
     for (uint32_t i = 0; i < array.Length(); ++i) {
@@ -140,22 +135,19 @@ class DecodeTask final : public Task {
       items_.push_back(itemOf(array.Get(i).As<Napi::Object>()));
       rawSize_ += items_.back().header.rawLength;
     }
-    const ByteView room = bytesOf(info[4]);
+    const ByteView room = bytesOf(info[3]);
     MULEPLEX_CHECK(room.size >= rawSize_);
     into_ = const_cast<uint8_t*>(room.data);
   }
 
   void run() override {
     FrameDecoder decoder(encKey_, sivKey_ ? &*sivKey_ : nullptr);
-    std::optional<ChunkNamer> namer;
-    if (idKey_) namer.emplace(*idKey_);
     const ObjectPool<Scratch>::Lent memory = readPool().take();
     uint8_t* raw = into_;
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
       const ByteView frame = item.path.empty() ? item.frame : readFrame(item, *memory, i);
       decoder.decode(item.header, item.bases, {frame.data, frame.size}, raw, i);
-      if (namer) checkIds(*namer, item, raw, i);
       raw += item.header.rawLength;
     }
   }
@@ -172,14 +164,6 @@ class DecodeTask final : public Task {
       throw Failure(FailureKind::kCorrupt, "the pack ends within the frame", index);
     }
     return {memory.data(), bytesRead};
-  }
-
-  static void checkIds(const ChunkNamer& namer, const DecodeItem& item, const uint8_t* raw,
-                       size_t index) {
-    const NamedChunks named = nameChunks(namer, raw, item.chunkLengths);
-    if (!equalSecret(named.ids.data(), item.ids.data, item.ids.size)) {
-      throw Failure(FailureKind::kCorrupt, "a chunk does not match its id", index);
-    }
   }
 
   DecodeItem itemOf(const Napi::Object& object) const {
@@ -204,20 +188,11 @@ class DecodeTask final : public Task {
     item.bases = spansOf(object.Get("bases"));
     MULEPLEX_CHECK(item.bases.size() == item.header.baseCount);
     MULEPLEX_CHECK(item.header.baseCount <= kBaseCountMax);
-    if (idKey_) {
-      item.ids = bytesOf(object.Get("ids"));
-      item.chunkLengths = u32sOf(object.Get("chunkLengths"));
-      size_t sum = 0;
-      for (const uint32_t length : item.chunkLengths) sum += length;
-      MULEPLEX_CHECK(sum == item.header.rawLength);
-      MULEPLEX_CHECK(item.ids.size == item.chunkLengths.size() * kHmacSize);
-    }
     return item;
   }
 
   SecretKey encKey_;
   std::optional<SecretKey> sivKey_;
-  std::optional<SecretKey> idKey_;
   Pin pin_;
   std::vector<DecodeItem> items_;
   size_t rawSize_ = 0;
@@ -233,9 +208,9 @@ Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<EncodeTask>(info));
 }
 
-/// decodeFrames(encKey, sivKey | undefined, idKey | undefined, items[], into) =>
-/// Promise<undefined>: `into` gets all chunks end to end; items are {frame | path, offset, length;
-/// codec, keyEpoch, rawLength, baseIds, bases[], ids, chunkLengths}.
+/// decodeFrames(encKey, sivKey | undefined, items[], into) => Promise<undefined>: `into` gets all
+/// chunks end to end; items are {frame | path, offset, length; codec, keyEpoch, rawLength, baseIds,
+/// bases[]}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));
 }

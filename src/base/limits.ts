@@ -82,7 +82,7 @@ export const GROUP_SIZE = 8 * MiB;
 export const DELTA_GROUP_SIZE = 4 * MiB;
 /** Chunks of one such frame: tiny files are found in it without a long walk. */
 export const GROUP_CHUNKS_MAX = 4_096;
-/** Decoded frames that are kept for the next reader of a chunk in them: a few at a time are read. */
+/** Decoded frames that are kept for the next reader of a chunk in them; a few are read at once. */
 export const FRAMES_KEPT_SIZE_MAX = 32 * MiB;
 /** The same for chunks that are bases, which are read in the order in which they were stored. */
 export const BASE_FRAMES_KEPT_SIZE_MAX = 16 * MiB;

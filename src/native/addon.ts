@@ -129,10 +129,8 @@ export interface NativeDecodeItem {
   readonly keyEpoch: number;
   readonly rawLength: number;
   readonly baseIds: Buffer;
-  /** As many as ids. */
+  /** As many as base ids. */
   readonly bases: readonly Buffer[];
-  readonly ids: Buffer | undefined;
-  readonly chunkLengths: Uint32Array | undefined;
 }
 
 /** The addon's exports; native/binding documents each. */
@@ -151,6 +149,11 @@ export interface NativeAddon {
     isLast: boolean,
   ): Promise<CutChunks>;
   nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Promise<Buffer>;
+  copyChunks(
+    idKey: Buffer | undefined,
+    chunks: readonly Buffer[],
+    places: readonly Buffer[],
+  ): Promise<Buffer>;
   encodeFrames(
     encKey: Buffer,
     sivKey: Buffer,
@@ -165,7 +168,6 @@ export interface NativeAddon {
   decodeFrames(
     encKey: Buffer,
     sivKey: Buffer | undefined,
-    idKey: Buffer | undefined,
     items: readonly NativeDecodeItem[],
     into: Buffer,
   ): Promise<void>;

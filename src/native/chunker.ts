@@ -53,3 +53,22 @@ export async function nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Prom
   const buffers = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
   return settled(nativeAddon().nameChunks(idKey, buffers));
 }
+
+/**
+ * Copies each chunk to its place, a buffer of its length. With K_id gives the ids of the copies, as
+ * nameChunks() does; else an empty buffer.
+ */
+export async function copyChunks(
+  chunks: readonly Buffer[],
+  places: readonly Buffer[],
+  idKey?: Buffer,
+): Promise<Buffer> {
+  if (idKey !== undefined) checkKey('idKey', idKey);
+  const from = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
+  const to = checkBuffers('places', places, NATIVE_BATCH_ITEMS_MAX);
+  checkInteger('number of places', to.length, from.length, from.length);
+  for (const [index, { length }] of from.entries()) {
+    checkInteger('length of a place', to[index]?.length, length, length);
+  }
+  return settled(nativeAddon().copyChunks(idKey, from, to));
+}

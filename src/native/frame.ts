@@ -173,8 +173,6 @@ export interface FrameDecoderKeys {
   readonly encKey: Buffer;
   /** Given: the salt is checked too. */
   readonly sivKey?: Buffer | undefined;
-  /** Given: the chunks of each frame must have the ids that the item names. */
-  readonly idKey?: Buffer | undefined;
 }
 
 /** Where a frame lies in a file. */
@@ -194,8 +192,6 @@ export interface FrameToDecode {
   readonly baseIds?: readonly Buffer[] | undefined;
   /** What baseIds names, decoded. */
   readonly bases?: readonly Buffer[] | undefined;
-  /** The chunks of the frame in order, which add up to rawLength; needed with idKey. */
-  readonly chunks?: readonly { readonly id: Buffer; readonly rawLength: number }[] | undefined;
 }
 
 function malformed(index: number, message: string): ReplicationError {
@@ -212,30 +208,8 @@ function frameSource({ frame }: FrameToDecode, index: number): Partial<NativeDec
   return { frame: undefined, path, offset, length };
 }
 
-function chunkIds(
-  chunks: FrameToDecode['chunks'],
-  rawLength: number,
-  index: number,
-): {
-  ids: Buffer;
-  chunkLengths: Uint32Array;
-} {
-  const named = chunks ?? [];
-  for (const { id, rawLength: length } of named) {
-    checkKey('id', id);
-    checkInteger('rawLength of a chunk', length, 0, 0xffffffff);
-  }
-  if (named.reduce((sum, chunk) => sum + chunk.rawLength, 0) !== rawLength) {
-    throw malformed(index, 'its chunks do not add up to its raw length');
-  }
-  return {
-    ids: Buffer.concat(named.map(({ id }) => id)),
-    chunkLengths: Uint32Array.from(named, ({ rawLength: length }) => length),
-  };
-}
-
-function decodeItem(item: FrameToDecode, index: number, withIds: boolean): NativeDecodeItem {
-  const { codec, keyEpoch, rawLength, baseIds = [], bases = [], chunks } = item;
+function decodeItem(item: FrameToDecode, index: number): NativeDecodeItem {
+  const { codec, keyEpoch, rawLength, baseIds = [], bases = [] } = item;
   checkInteger('codec', codec, 0, 255);
   checkInteger('keyEpoch', keyEpoch, 0, 0xffffffff);
   checkSize('rawLength', rawLength);
@@ -256,34 +230,30 @@ function decodeItem(item: FrameToDecode, index: number, withIds: boolean): Nativ
     rawLength,
     baseIds: baseIds.length === 0 ? EMPTY : Buffer.concat(baseIds),
     bases: checkBuffers('bases', bases, FRAME_BASES_MAX),
-    ids: undefined,
-    chunkLengths: undefined,
-    ...(withIds ? chunkIds(chunks, rawLength, index) : {}),
   };
 }
 
 /**
  * Decodes frames, in order; the results share memory, that of `into` when it is given, which has
  * room for them. Rejects with details.index naming the frame:
- * ERR_FRAME_CORRUPT when tag, salt or a chunk id do not match or the file ends early;
+ * ERR_FRAME_CORRUPT when tag or salt do not match or the file ends early;
  * ERR_PACK_MALFORMED when codec, lengths and payload do not fit each other, or the codec is of a
  * later format; node:fs errors (with `index`) when a file cannot be read. Nothing is returned then.
  */
 export async function decodeFrames(
-  { encKey, sivKey, idKey }: FrameDecoderKeys,
+  { encKey, sivKey }: FrameDecoderKeys,
   items: readonly FrameToDecode[],
   into?: Buffer,
 ): Promise<Buffer[]> {
   checkKey('encKey', encKey);
   if (sivKey !== undefined) checkKey('sivKey', sivKey);
-  if (idKey !== undefined) checkKey('idKey', idKey);
   checkInteger('number of items', items.length, 0, NATIVE_BATCH_ITEMS_MAX);
-  const checked = items.map((item, index) => decodeItem(item, index, idKey !== undefined));
+  const checked = items.map((item, index) => decodeItem(item, index));
   const size = checked.reduce((sum, { rawLength }) => sum + rawLength, 0);
   checkBatchBytes(size);
   const raw = into ?? Buffer.allocUnsafeSlow(size);
   checkInteger('room for the chunks', raw.length, size, Infinity);
-  await settled(nativeAddon().decodeFrames(encKey, sivKey, idKey, checked, raw));
+  await settled(nativeAddon().decodeFrames(encKey, sivKey, checked, raw));
   let offset = 0;
   return checked.map(({ rawLength }) => {
     const chunk = raw.subarray(offset, offset + rawLength);

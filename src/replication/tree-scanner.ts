@@ -2,7 +2,7 @@
 // Reads what a folder holds, without file contents: one entry a path, in the order of a recipe, and
 // which files have to be read.
 import { lstat } from 'node:fs/promises';
-import { ReplicationError, errnoOf, storageError } from '../base/errors.ts';
+import { ReplicationError, errnoOf, messageOf, storageError } from '../base/errors.ts';
 import { pathProblem } from '../dataset/recipe-path.ts';
 import type { Hole, Xattr } from '../dataset/recipe.ts';
 import { walkTree, type EntryStat, type TreeEntry } from '../native/folder.ts';
@@ -118,7 +118,7 @@ class TreeScan implements SourceTree {
       await this.#walk(stamps, AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]));
       this.#spool.end();
     } catch (error) {
-      const failure = errnoOf(error) === undefined ? error : storageError(folder, error);
+      const failure = failureOf(folder, error);
       this.#spool.end(failure);
       throw failure;
     } finally {
@@ -142,6 +142,11 @@ class TreeScan implements SourceTree {
     }
     await writer.finish();
   }
+}
+
+function failureOf(folder: string, error: unknown): Error {
+  if (errnoOf(error) !== undefined) return storageError(folder, error);
+  return error instanceof Error ? error : new Error(messageOf(error));
 }
 
 async function refuseNonFolder(folder: string): Promise<void> {

@@ -6,50 +6,54 @@ import {
   BASE_FRAMES_KEPT_SIZE_MAX,
   FRAMES_KEPT_SIZE_MAX,
   FRAME_RAW_SIZE_MAX,
-  NATIVE_BATCH_BYTES_MAX,
-  NATIVE_BATCH_ITEMS_MAX,
 } from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
-import type { ChunkRef } from '../dataset/chunk-list.ts';
+import { CHUNK_ID_SIZE, type ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
 import { deriveDomainKeys, deriveEpochKeys } from '../dataset/keys.ts';
 import type { DomainSecrets } from '../dataset/keys.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
+import { copyChunks } from '../native/chunker.ts';
 import { decodeFrames } from '../native/frame.ts';
-import type { FrameToDecode } from '../native/frame.ts';
-import { ChunkIndex, type ChunkIndexInit, type ChunkPlace } from './chunk-index.ts';
+import { ChunkIndex, type ChunkIndexInit } from './chunk-index.ts';
 import type { IndexStore, LoadedIndex } from './index-store.ts';
 import { KeptFrames } from './kept-frames.ts';
-import type { FramePlace } from './pack-index.ts';
 import { packCorrupt, packMissing, readTrailer } from './pack-reader.ts';
 import type { PackStore } from './pack-store.ts';
-
-/** A frame to decode. */
-interface PlacedFrame extends ChunkPlace {
-  readonly place: FramePlace;
-}
-
-/** A frame, and which of the wanted chunks it holds. */
-interface WantedFrame extends PlacedFrame {
-  /** Names the frame in the set. */
-  readonly key: string;
-  readonly chunks: { readonly wantedIndex: number; readonly start: number; readonly end: number }[];
-}
+import {
+  batchesOf,
+  failedIndex,
+  isGroup,
+  refuseBases,
+  toDecode,
+  type PlacedFrame,
+  type WantedFrame,
+} from './placed-frame.ts';
 
 interface ReadOptions {
+  /** Their ids are not checked: those of the chunks that the deltas restore are. */
   readonly isForBases: boolean;
   /** False: the tags of the frames are enough. */
-  readonly checksIds: boolean;
+  readonly checksSalts: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
 interface DecodeOptions {
   readonly bases: readonly Buffer[];
+  readonly checksSalts: boolean;
+}
+
+/** Chunks that are read, and where they go. */
+interface Wanted {
+  readonly ids: readonly ChunkId[];
+  readonly places: readonly Buffer[];
   readonly checksIds: boolean;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 interface Components {
   readonly packs: PackStore;
@@ -192,15 +196,15 @@ export class PackSet {
     into: Buffer | undefined,
     signal?: AbortSignal,
   ): Promise<Buffer[]> {
-    return this.#read(ids, into, { isForBases: false, checksIds: true, signal });
+    return this.#read(ids, into, { isForBases: false, checksSalts: true, signal });
   }
 
   /**
    * The same for chunks that are to be bases. Their frames are checked by their tags, not by the
-   * ids: those of the chunks that the deltas restore are.
+   * salts and ids: those of the chunks that the deltas restore are.
    */
   async readBasesInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]> {
-    return this.#read(ids, into, { isForBases: true, checksIds: false, signal: undefined });
+    return this.#read(ids, into, { isForBases: true, checksSalts: false, signal: undefined });
   }
 
   async #read(
@@ -208,32 +212,56 @@ export class PackSet {
     into: Buffer | undefined,
     options: ReadOptions,
   ): Promise<Buffer[]> {
-    const { isForBases, checksIds, signal } = options;
+    const { isForBases, checksSalts, signal } = options;
     const frames = this.#framesOf(ids);
-    const chunks = this.#roomFor(ids, into);
-    const take = (frame: WantedFrame, raw: Buffer | undefined): void => {
-      for (const { wantedIndex, start, end } of frame.chunks) {
-        const chunk = chunks[wantedIndex];
-        if (chunk !== undefined) raw?.copy(chunk, 0, start, end);
-      }
-    };
+    const places = this.#roomFor(ids, into);
+    const wanted = { ids, places, checksIds: !isForBases };
     for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
       signal?.throwIfAborted();
-      const decoded = await this.#decode(batch, { bases: [], checksIds });
-      for (const [index, frame] of batch.entries()) take(frame, decoded[index]);
+      const decoded = await this.#decode(batch, { bases: [], checksSalts });
+      await this.#copyOut(batch, decoded, wanted);
     }
     const groups = frames.filter(isGroup);
     if (isForBases) groups.forEach(refuseBases);
-    const kept = checksIds ? this.#kept : this.#keptBases;
+    const kept = checksSalts ? this.#kept : this.#keptBases;
     for (const frame of groups) {
       signal?.throwIfAborted();
       const raw = await kept.hold(frame.key, frame.place.rawLength, (room) =>
         this.#decodeGroup(frame, room, options),
       );
-      take(frame, raw.bytes);
-      raw.release();
+      try {
+        await this.#copyOut([frame], [raw.bytes], wanted);
+      } finally {
+        raw.release();
+      }
     }
-    return chunks;
+    return places;
+  }
+
+  /** What is wanted of the frames goes to its places. ERR_PACK_CORRUPT when an id is another. */
+  async #copyOut(
+    frames: readonly WantedFrame[],
+    raws: readonly Buffer[],
+    { ids, places, checksIds }: Wanted,
+  ): Promise<void> {
+    const all = frames.flatMap((frame, index) =>
+      frame.chunks.map(({ wantedIndex, start, end }) => ({
+        frame,
+        id: ids[wantedIndex],
+        bytes: raws[index]?.subarray(start, end) ?? NOTHING,
+        place: places[wantedIndex] ?? NOTHING,
+      })),
+    );
+    const copied = await copyChunks(
+      all.map(({ bytes }) => bytes),
+      all.map(({ place }) => place),
+      checksIds ? this.#idKey : undefined,
+    );
+    if (!checksIds) return;
+    for (const [index, { frame, id }] of all.entries()) {
+      if (id?.compare(copied, index * CHUNK_ID_SIZE, (index + 1) * CHUNK_ID_SIZE) === 0) continue;
+      throw packCorrupt(frame.packId, frame.place.offset);
+    }
   }
 
   /** A stretch of the buffer for each chunk, end to end. */
@@ -248,18 +276,18 @@ export class PackSet {
   async #decodeGroup(
     frame: WantedFrame,
     into: Buffer,
-    { checksIds, signal }: ReadOptions,
+    { checksSalts, signal }: ReadOptions,
   ): Promise<void> {
     const { baseIds } = frame.place;
     if (baseIds.length === 0) {
-      await this.#decode([frame], { bases: [], checksIds }, into);
+      await this.#decode([frame], { bases: [], checksSalts }, into);
       return;
     }
     const data = this.#bases.take();
     try {
-      const options = { isForBases: true, checksIds, signal };
+      const options = { isForBases: true, checksSalts, signal };
       const bases = await this.#read(baseIds, data.bytes, options);
-      await this.#decode([frame], { bases, checksIds }, into);
+      await this.#decode([frame], { bases, checksSalts }, into);
     } finally {
       data.release();
     }
@@ -313,13 +341,13 @@ export class PackSet {
   /** All of one key epoch; bases are those of the one frame that needs any. */
   async #decode(
     batch: readonly PlacedFrame[],
-    { bases, checksIds }: DecodeOptions,
+    { bases, checksSalts }: DecodeOptions,
     into?: Buffer,
   ): Promise<Buffer[]> {
     const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     const { encKey, sivKey } = deriveEpochKeys(this.#secrets, keyEpoch);
-    const keys = checksIds ? { encKey, sivKey, idKey: this.#idKey } : { encKey };
+    const keys = checksSalts ? { encKey, sivKey } : { encKey };
     try {
       return await decodeFrames(
         keys,
@@ -335,55 +363,4 @@ export class PackSet {
       throw isDamage ? packCorrupt(packId, frame.place.offset, error) : error;
     }
   }
-}
-
-/** Its bytes are of several chunks, or need some. */
-function isGroup({ page, frameIndex, place }: WantedFrame): boolean {
-  return page.chunkCountOf(frameIndex) > 1 || place.baseIds.length > 0;
-}
-
-/** A base is stored without bases: ERR_PACK_MALFORMED. */
-function refuseBases({ packId, place: { baseIds, offset } }: PlacedFrame): void {
-  if (baseIds.length === 0) return;
-  throw new ReplicationError(
-    'ERR_PACK_MALFORMED',
-    `pack ${packId} has a base at offset ${offset} that needs bases itself`,
-    { packId, offset },
-  );
-}
-
-function toDecode({ page, frameIndex, place }: PlacedFrame, path: string): FrameToDecode {
-  const { offset, length } = place;
-  const chunks = page.chunks(frameIndex);
-  return { ...place, chunks, frame: { path: Buffer.from(path), offset, length } };
-}
-
-/** Runs of frames of one key epoch, within the limits of a call of the addon. */
-function* batchesOf(frames: readonly WantedFrame[]): Generator<WantedFrame[]> {
-  let batch: WantedFrame[] = [];
-  let rawSize = 0;
-  for (const frame of frames) {
-    const { keyEpoch, rawLength } = frame.place;
-    const isOther = batch[0] !== undefined && batch[0].place.keyEpoch !== keyEpoch;
-    const isFull =
-      rawSize + rawLength > NATIVE_BATCH_BYTES_MAX || batch.length === NATIVE_BATCH_ITEMS_MAX;
-    if (isOther || isFull) {
-      yield batch;
-      batch = [];
-      rawSize = 0;
-    }
-    batch.push(frame);
-    rawSize += rawLength;
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** The addon names the item that failed. */
-function failedIndex(error: unknown): number | undefined {
-  if (error instanceof ReplicationError) {
-    const { index } = error.details;
-    return typeof index === 'number' ? index : undefined;
-  }
-  if (error instanceof Error && 'index' in error) return Number(error.index);
-  return undefined;
 }

@@ -22,7 +22,7 @@ export class Spool {
   #memory = 0;
   #fileSize = 0;
   #isEnded = false;
-  #failure: unknown;
+  #failure: Error | undefined;
   /** Readers that wait for a block, or for the end. */
   #waiting: (() => void)[] = [];
 
@@ -39,7 +39,7 @@ export class Spool {
   }
 
   /** There are no more blocks. With a failure readers throw it after those that there are. */
-  end(failure?: unknown): void {
+  end(failure?: Error): void {
     this.#failure = failure;
     this.#isEnded = true;
     this.#wakeAll();

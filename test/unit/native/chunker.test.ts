@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../../src/base/errors.ts';
-import { cutAndName, nameChunks, type ChunkKeys } from '../../../src/native/chunker.ts';
+import { copyChunks, cutAndName, nameChunks, type ChunkKeys } from '../../../src/native/chunker.ts';
 import { referenceCut, referenceId } from '../../support/chunker-reference.ts';
 import { readJsonFixture } from '../../support/fixture.ts';
 import { testBytes } from '../../support/test-bytes.ts';
@@ -57,4 +57,23 @@ test('arguments are checked before the addon sees them', async () => {
   await assert.rejects(cutAndName(KEYS, 'text' as unknown as Buffer, true), refused);
   await assert.rejects(nameChunks(KEYS.idKey, {} as Buffer[]), refused);
   await assert.rejects(nameChunks(KEYS.idKey, [data, {} as Buffer]), refused);
+});
+
+test('chunks are copied to their places, and the copies named', async () => {
+  const chunks = [1, 64, 100_000].map((size) => testBytes(size, size));
+  const places = chunks.map(({ length }) => Buffer.alloc(length));
+  assert.deepEqual(
+    await copyChunks(chunks, places, KEYS.idKey),
+    await nameChunks(KEYS.idKey, chunks),
+  );
+  assert.deepEqual(places, chunks);
+  for (const place of places) place.fill(0);
+  assert.equal((await copyChunks(chunks, places)).length, 0);
+  assert.deepEqual(places, chunks);
+  await assert.rejects(copyChunks(chunks, [Buffer.alloc(2), ...places.slice(1)]), (error) =>
+    hasCode(error, 'ERR_ARGUMENT_INVALID'),
+  );
+  await assert.rejects(copyChunks(chunks, places.slice(1)), (error) =>
+    hasCode(error, 'ERR_ARGUMENT_INVALID'),
+  );
 });

@@ -11,7 +11,6 @@ import {
   FRAME_OVERHEAD,
   type FrameToDecode,
 } from '../../../src/native/frame.ts';
-import { referenceId } from '../../support/chunker-reference.ts';
 import { encodeAlone } from '../../support/encode-alone.ts';
 import { openFrame, sealFrame } from '../../support/frame-reference.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -19,7 +18,6 @@ import { testBytes } from '../../support/test-bytes.ts';
 
 const ENC_KEY = testBytes(32, 1);
 const SIV_KEY = testBytes(32, 2);
-const ID_KEY = testBytes(32, 3);
 const KEYS = { encKey: ENC_KEY, sivKey: SIV_KEY };
 const EPOCH = 7;
 const ENCODER = { ...KEYS, keyEpoch: EPOCH };
@@ -52,18 +50,15 @@ test('frames are what a slow reference makes and opens', async () => {
   }
 });
 
-test('frames decode from memory and from a file, with their ids checked', async (t) => {
+test('frames decode from memory and from a file', async (t) => {
   const path = Buffer.from(join(temporaryFolder(t), 'pack'));
   const frames = await encodeEach();
   const bytes = Buffer.concat(frames.map(({ frame }) => frame));
   await appendFile(path, Buffer.concat([Buffer.from('head'), bytes]));
   let end = 0;
-  const items = frames.map((frame, index) => ({
+  const items = frames.map((frame) => ({
     ...frame,
     offset: (end += frame.length) - frame.length,
-    chunks: [
-      { id: referenceId(ID_KEY, CHUNKS[index] ?? Buffer.alloc(0)), rawLength: frame.rawLength },
-    ],
   }));
   const inFile = items.map((item) => ({
     ...item,
@@ -71,7 +66,7 @@ test('frames decode from memory and from a file, with their ids checked', async 
   }));
   for (const given of [items, inFile]) {
     assert.deepEqual(await decodeFrames({ encKey: ENC_KEY }, given), CHUNKS);
-    assert.deepEqual(await decodeFrames({ ...KEYS, idKey: ID_KEY }, given), CHUNKS);
+    assert.deepEqual(await decodeFrames(KEYS, given), CHUNKS);
   }
   await truncate(path, 4 + bytes.length - 1);
   await assert.rejects(decodeFrames(KEYS, inFile), withIndex('ERR_FRAME_CORRUPT', 2));
@@ -80,22 +75,6 @@ test('frames decode from memory and from a file, with their ids checked', async 
     frame: { ...item.frame, path: Buffer.from('/absent') },
   }));
   await assert.rejects(decodeFrames(KEYS, absent), { code: 'ENOENT', index: 0 });
-});
-
-test('a frame with several chunks has the id of each checked', async () => {
-  const raw = Buffer.concat(CHUNKS.slice(0, 2));
-  const frame = await encodeAlone(ENCODER, raw);
-  const chunks = CHUNKS.slice(0, 2).map((chunk) => ({
-    id: referenceId(ID_KEY, chunk),
-    rawLength: chunk.length,
-  }));
-  const item = { ...frame, chunks };
-  const keys = { ...KEYS, idKey: ID_KEY };
-  assert.deepEqual(await decodeFrames(keys, [item]), [raw]);
-  const swapped = { ...item, chunks: [...chunks].reverse() };
-  await assert.rejects(decodeFrames(keys, [item, swapped]), withIndex('ERR_FRAME_CORRUPT', 1));
-  const short = { ...item, chunks: chunks.slice(1) };
-  await assert.rejects(decodeFrames(keys, [short]), withIndex('ERR_PACK_MALFORMED', 0));
 });
 
 test('a changed frame is refused by its index', async () => {

@@ -268,6 +268,25 @@ test('damage is named by pack and part, for trailer and frames alike', async (co
   assert.equal(await packs.has(packId, descriptor), false);
 });
 
+test('a chunk that its publisher stored under another id is refused', async (context) => {
+  const packs = new PackStore(temporaryFolder(context));
+  const chunks = await sampleChunks([50_000, 70_000]);
+  const wrong = chunks.map(({ bytes }) => ({ bytes, id: Buffer.alloc(32, bytes[0]) }));
+  const { packId, descriptor, trailer } = await writePack(packs, [
+    ...chunks.slice(0, 1),
+    ...wrong.slice(1),
+  ]);
+  const set = packSet(context, packs);
+  await set.add(packId, descriptor);
+  const ids = [chunks[0], wrong[1]].map((chunk) => chunk?.id ?? Buffer.alloc(0));
+  assert.deepEqual(await set.readChunks(ids.slice(0, 1)), [chunks[0]?.bytes]);
+  const offset = decodeTrailer(trailer)[1]?.offset;
+  await assert.rejects(set.readChunks(ids), {
+    code: 'ERR_PACK_CORRUPT',
+    details: { packId, partIndex: 0, offset },
+  });
+});
+
 test('what is not here is missing, not corrupt', async (context) => {
   const packs = new PackStore(temporaryFolder(context));
   const chunks = await sampleChunks([1_000]);
