@@ -31,7 +31,7 @@ constexpr size_t kSampleSize = 64 << 10;
 constexpr int kFastLevels[] = {1, 3};
 constexpr size_t kSlowLevelGain = 11;
 /// Most deltas all but vanish at the fastest level, when its table has a slot for every so many
-/// bytes of the bases; half as many slots make deltas a quarter longer, and twice as many cost time.
+/// bytes of the bases: half as many slots make deltas a quarter longer, and more cost time.
 constexpr int kDeltaLevel = 1;
 constexpr size_t kDeltaBytesPerSlot = 20;
 constexpr int kDeltaHashLogMin = 17;

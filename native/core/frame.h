@@ -131,8 +131,8 @@ class FrameEncoder {
   void encode(const ChunkGroup& group, std::span<uint8_t> out, std::vector<EncodedFrame>& frames);
 
   /// Writes the frame of a payload that is what `header` says, `size + kFrameOverhead` bytes; its
-  /// epoch must be the encoder's. The payload may already lie where it belongs, kFrameSaltSize bytes
-  /// behind `out`.
+  /// epoch must be the encoder's. The payload may lie where it belongs already: kFrameSaltSize
+  /// bytes behind `out`.
   void seal(const FrameHeader& header, const uint8_t* payload, size_t size, uint8_t* out);
 
  private:
