@@ -2,6 +2,7 @@
 // The addon: each file below adds its functions. Context-aware: nothing here is shared between
 // environments but immutable tables, so worker threads may load it too.
 #include <napi.h>
+#include <openssl/crypto.h>
 
 #include "allocator_binding.h"
 #include "batch_binding.h"
@@ -15,6 +16,8 @@
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  // process.exit() does not wait for our threads, so OpenSSL must not be torn down under them.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   muleplex::initAllocator(env, exports);
   muleplex::initHash(env, exports);
   muleplex::initChunk(env, exports);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "task_pool.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -29,8 +27,6 @@ TaskPool& TaskPool::of(Napi::Env env) {
 }
 
 TaskPool::TaskPool(Napi::Env env) {
-  // process.exit() does not wait for threads, so nothing of theirs may be torn down before.
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   constexpr size_t kUnbounded = 0;
   channel_ = Channel::New(env, "muleplex", kUnbounded, 1, this);
   channel_.Unref(env);

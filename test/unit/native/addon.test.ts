@@ -31,7 +31,14 @@ test('an addon that is absent or broken is named in one error', () => {
 test('a process ends in order while work is queued', () => {
   const text = `
     import { PackHasher } from ${url('file-hasher')};
-    for (let i = 0; i < 16; i++) void new PackHasher().update(Buffer.alloc(20_000_000));
+    import { encodeFrames } from ${url('frame')};
+    const key = Buffer.alloc(32);
+    const keys = { encKey: key, sivKey: key, keyEpoch: 0 };
+    for (let i = 0; i < 16; i++) {
+      void encodeFrames(keys, [Buffer.alloc(200_000)]);
+      void new PackHasher().update(Buffer.alloc(20_000_000));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
     process.exit(7);`;
   const { status, signal, stderr } = runModule(text);
   assert.deepEqual({ status, signal, stderr }, { status: 7, signal: null, stderr: '' });
