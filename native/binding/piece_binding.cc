@@ -26,7 +26,7 @@ struct Piece {
   size_t length = 0;
   /// The piece reaches to the end of the file.
   bool isLast = false;
-  /// That of its chunks, when they are to be named and not to be found; else its own.
+  /// Of its chunks, when they are known and only to be named; else of the whole piece.
   std::vector<uint32_t> lengths;
 
   int error = 0;

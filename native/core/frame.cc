@@ -175,7 +175,9 @@ void FrameEncoder::encode(const ChunkGroup& group, std::span<uint8_t> out,
     }
   }
   if (solid.empty()) return;
-  const ByteSpan raw = concatenate(solidChunks, memory_->raw);
+  // Not kept: chunks lie apart where others are stored raw, which is seldom.
+  Scratch memory;
+  const ByteSpan raw = concatenate(solidChunks, memory);
   const std::span<uint8_t> place = payloadPlace(out);
   const size_t size = compress({}, raw, levelFor(raw), place);
   if (pays(size, raw.size())) {
@@ -191,8 +193,10 @@ void FrameEncoder::encode(const ChunkGroup& group, std::span<uint8_t> out,
 /// False when the bases are no help, and nothing was appended.
 bool FrameEncoder::encodeDelta(const ChunkGroup& group, std::span<uint8_t>& out,
                                std::vector<EncodedFrame>& frames) {
-  const ByteSpan prefix = concatenate(group.bases, memory_->prefix);
-  const ByteSpan raw = concatenate(group.chunks, memory_->raw);
+  Scratch baseMemory;
+  Scratch chunkMemory;
+  const ByteSpan prefix = concatenate(group.bases, baseMemory);
+  const ByteSpan raw = concatenate(group.chunks, chunkMemory);
   const std::span<uint8_t> place = payloadPlace(out);
   const size_t size = compress(prefix, raw, kDeltaLevel, place);
   if (!pays(size, raw.size())) return false;

@@ -83,8 +83,6 @@ struct EncoderMemory {
   EncoderMemory();
 
   std::unique_ptr<ZSTD_CCtx, ZstdDeleter> zstd;
-  Scratch raw;
-  Scratch prefix;
   /// What is compressed only to see how small it becomes.
   Scratch trial;
 };

@@ -84,7 +84,7 @@ export interface HashedPart {
   readonly sha256: Buffer;
 }
 
-// Parts hashed at once: enough for two cores, and leaves half of libuv's four threads to others.
+// Parts hashed at once: enough for two cores, and few enough that other tasks get their turn.
 const PARTS_AT_ONCE = 2;
 
 /**

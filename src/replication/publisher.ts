@@ -204,12 +204,12 @@ export class Publisher {
     const { signal, onProgress } = options;
     const recipe = parent && new RecipeCursor(readRecipe(known, parent.body.recipe, signal));
     const added = new NewChunks(this.#components, this.#init);
+    const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const writing = this.#startPacks(tree, keys, {
       level: genesis.zstdLevel,
       onPack: (pack) => this.#share(pack, from, added),
     });
     const { threads } = this.#init;
-    const bases = new BaseFinder(known, await loadSimilarity(this.#components, known));
     const sink = new ChunkSink(
       { known, added, bases, frames: writing },
       { keys, compressionLevel: genesis.zstdLevel, threads },

@@ -6,6 +6,7 @@ import {
   BASE_FRAMES_KEPT_SIZE_MAX,
   FRAMES_KEPT_SIZE_MAX,
   FRAME_RAW_SIZE_MAX,
+  NATIVE_BATCH_ITEMS_MAX,
 } from '../base/limits.ts';
 import { ReplicationError, errnoOf, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -71,7 +72,7 @@ export class PackSet {
   readonly #idKey: Buffer;
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames(FRAMES_KEPT_SIZE_MAX);
-  /** Decoded without a look at the ids of their chunks. */
+  /** Decoded without a look at their salts. */
   readonly #keptBases = new KeptFrames(BASE_FRAMES_KEPT_SIZE_MAX);
   /** Bases of a frame that is being decoded. */
   readonly #bases = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
@@ -244,7 +245,7 @@ export class PackSet {
     raws: readonly Buffer[],
     { ids, places, checksIds }: Wanted,
   ): Promise<void> {
-    const all = frames.flatMap((frame, index) =>
+    const copies = frames.flatMap((frame, index) =>
       frame.chunks.map(({ wantedIndex, start, end }) => ({
         frame,
         id: ids[wantedIndex],
@@ -252,15 +253,20 @@ export class PackSet {
         place: places[wantedIndex] ?? NOTHING,
       })),
     );
-    const copied = await copyChunks(
-      all.map(({ bytes }) => bytes),
-      all.map(({ place }) => place),
-      checksIds ? this.#idKey : undefined,
-    );
-    if (!checksIds) return;
-    for (const [index, { frame, id }] of all.entries()) {
-      if (id?.compare(copied, index * CHUNK_ID_SIZE, (index + 1) * CHUNK_ID_SIZE) === 0) continue;
-      throw packCorrupt(frame.packId, frame.place.offset);
+    // One chunk may be wanted any number of times.
+    for (let first = 0; first < copies.length; first += NATIVE_BATCH_ITEMS_MAX) {
+      const some = copies.slice(first, first + NATIVE_BATCH_ITEMS_MAX);
+      const copied = await copyChunks(
+        some.map(({ bytes }) => bytes),
+        some.map(({ place }) => place),
+        checksIds ? this.#idKey : undefined,
+      );
+      if (!checksIds) continue;
+      for (const [index, { frame, id }] of some.entries()) {
+        const at = index * CHUNK_ID_SIZE;
+        if (id?.compare(copied, at, at + CHUNK_ID_SIZE) === 0) continue;
+        throw packCorrupt(frame.packId, frame.place.offset);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Disk space taken before the first byte is written: a file of allocated blocks that shrinks as the
-// real files grow, so that nobody else can use the space up in between.
+// real files grow, so that nobody else can use the space up in between, but for the last megabytes.
 import { randomBytes } from 'node:crypto';
 import { open, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';

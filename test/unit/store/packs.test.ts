@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FRAME_RAW_SIZE_MAX } from '../../../src/base/limits.ts';
+import { FRAME_RAW_SIZE_MAX, NATIVE_BATCH_ITEMS_MAX } from '../../../src/base/limits.ts';
 import { decodeDescriptor, encodeDescriptor, packIdOf } from '../../../src/dataset/descriptor.ts';
 import { decodeFooter, decodeTrailer } from '../../../src/dataset/pack-layout.ts';
 import { BLOCK_SIZE, PART_SIZE } from '../../../src/ed2k/constants.ts';
@@ -266,6 +266,19 @@ test('damage is named by pack and part, for trailer and frames alike', async (co
     code: 'ERR_PACK_CORRUPT',
   });
   assert.equal(await packs.has(packId, descriptor), false);
+});
+
+test('one chunk is read any number of times', async (context) => {
+  const packs = new PackStore(temporaryFolder(context));
+  const chunks = await sampleChunks([100]);
+  const { packId, descriptor } = await writePack(packs, chunks);
+  const set = packSet(context, packs);
+  await set.add(packId, descriptor);
+  const id = chunks[0]?.id ?? Buffer.alloc(0);
+  const count = NATIVE_BATCH_ITEMS_MAX + 3;
+  const read = await set.readChunks(Array.from({ length: count }, () => id));
+  assert.equal(read.length, count);
+  assert.ok(read.every((bytes) => bytes.equals(chunks[0]?.bytes ?? Buffer.alloc(0))));
 });
 
 test('a chunk that its publisher stored under another id is refused', async (context) => {
