@@ -12,6 +12,7 @@
 #include "frame_binding.h"
 #include "hash_binding.h"
 #include "piece_binding.h"
+#include "writer_binding.h"
 
 namespace {
 
@@ -25,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   muleplex::initPiece(env, exports);
   muleplex::initFile(env, exports);
   muleplex::initBatch(env, exports);
+  muleplex::initWriter(env, exports);
   muleplex::initCoreHost(env, exports);
   return exports;
 }

@@ -26,6 +26,11 @@ export interface NativeFileHasher {
   finish(): Promise<FileHashes>;
 }
 
+export interface NativeFileWriter {
+  write(pieces: readonly Buffer[], offsets: Float64Array): Promise<void>;
+  flush(): Promise<void>;
+}
+
 /** Chunks cut from the start of a buffer. */
 export interface CutChunks {
   readonly lengths: Uint32Array;
@@ -136,6 +141,7 @@ export interface NativeDecodeItem {
 /** The addon's exports; native/binding documents each. */
 export interface NativeAddon {
   readonly FileHasher: new () => NativeFileHasher;
+  readonly FileWriter: new (fd: number) => NativeFileWriter;
   hashRange(
     fd: number,
     offset: number,

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where the bytes of chunks lie in a file with holes: the chunks are the file without them.
 import type { Hole } from '../dataset/recipe.ts';
-
-export interface PlacedPiece {
-  /** In the file. */
-  readonly offset: number;
-  readonly bytes: Buffer;
-}
+import type { PlacedPiece } from '../native/file-writer.ts';
 
 /** Places chunks of which the first starts dataOffset bytes into what is outside of holes. */
 export function* placeChunks(

@@ -60,8 +60,14 @@ interface Batch {
 interface PlacedChunk extends NewChunk {
   /** What the bytes lie in, held for the chunk. */
   readonly data: SharedBuffer;
-  /** Number of the chunk of the parent's packs that came before it in the stream, or -1. */
-  readonly passed: number;
+  /** What came before it in the stream and is in the parent's packs. */
+  readonly passed: Passed | undefined;
+}
+
+interface Passed {
+  /** Number of the last chunk of it. */
+  readonly number: number;
+  readonly bytes: number;
 }
 
 interface EncodedGroup {
@@ -87,7 +93,7 @@ export class ChunkSink {
   /** What those chunks hold. */
   readonly #buffers = new Set<SharedBuffer>();
   /** As PlacedChunk.passed, of the next new chunk. */
-  #passed = -1;
+  #passed: Passed | undefined;
   readonly #batches: Batch[] = [];
   readonly #groups = new ChunkGroups();
   readonly #prefixes = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
@@ -126,14 +132,14 @@ export class ChunkSink {
       const at = index * CHUNK_ID_SIZE;
       const number = known.find(ids, at);
       if (number >= 0) {
-        this.#passed = number;
+        this.#passed = { number, bytes: (this.#passed?.bytes ?? 0) + length };
       } else if (!added.has(ids, at)) {
         const id = ids.subarray(at, at + CHUNK_ID_SIZE);
         added.add(id);
         data.hold();
         const bytes = data.bytes.subarray(offset, end);
         this.#chunks.push({ id, bytes, data, passed: this.#passed });
-        this.#passed = -1;
+        this.#passed = undefined;
         this.#size += length;
         this.#uniqueBytes += length;
         this.#buffers.add(data);
@@ -148,7 +154,7 @@ export class ChunkSink {
   /** The stream has a chunk of the parent's packs that is not given to add(). */
   pass(id: ChunkId): void {
     const number = this.#components.known.find(id);
-    if (number >= 0) this.#passed = number;
+    if (number >= 0) this.#passed = { number, bytes: Infinity };
   }
 
   /** Resolves when every chunk lies in a pack. */
@@ -182,7 +188,7 @@ export class ChunkSink {
     const ids = batch.chunks.map(({ id }) => id);
     added.addFeatures(ids, own);
     for (const [index, chunk] of batch.chunks.entries()) {
-      if (chunk.passed >= 0) bases.pass(chunk.passed);
+      if (chunk.passed !== undefined) bases.pass(chunk.passed.number, chunk.passed.bytes);
       const found = bases.basesOf(chunk.bytes.length, own, index);
       const closed = this.#groups.add(chunk, found);
       chunk.data.release();

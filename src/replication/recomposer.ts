@@ -15,9 +15,10 @@ import type { EncodedEntry } from '../dataset/recipe-splitter.ts';
 import { isBelow, parentPath } from '../dataset/recipe-path.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
 import type { FileOperation } from '../native/file-batch.ts';
+import type { PlacedPiece } from '../native/file-writer.ts';
 import type { TreeEntry } from '../native/folder.ts';
 import type { BaseStep, BaseTree } from './base-tree.ts';
-import { placeChunks, type PlacedPiece } from './chunk-placement.ts';
+import { placeChunks } from './chunk-placement.ts';
 import { metadataOperations } from './entry-metadata.ts';
 import { LargeFile } from './large-file.ts';
 import { printablePath } from './printable-path.ts';
@@ -253,7 +254,7 @@ export class Recomposer {
         checkLengths(entry, chunks, start);
         const pieces = [...placeChunks(entry.holes ?? [], chunks, at)];
         await this.#attempt(entry.path, this.#writeOpen(path, pieces));
-        if (isLast) await this.#attempt(entry.path, this.#closeOpen(entry.size));
+        if (isLast) await this.#attempt(entry.path, this.#finishOpen(entry.size));
       });
     }
     this.#batch.metadata.push(...metadataOperations(path, entry));
@@ -265,11 +266,16 @@ export class Recomposer {
     await this.#large.write(pieces);
   }
 
-  /** Closes that file, with its length when it is complete. */
-  async #closeOpen(size?: number): Promise<void> {
+  async #finishOpen(size: number): Promise<void> {
+    await this.#large?.finish(size);
+    await this.#closeOpen();
+  }
+
+  /** Closes that file, finished or given up. */
+  async #closeOpen(): Promise<void> {
     const file = this.#large;
     this.#large = undefined;
-    await file?.close(size);
+    await file?.close();
   }
 
   async #runBatch(operations: readonly FileOperation[]): Promise<void> {

@@ -29,24 +29,42 @@ function chunkNames(...numbers: number[]): string[] {
   return numbers.map((number) => fixedBytes(`chunk ${number}`).toString('hex'));
 }
 
+/** Super-features of a chunk that resembles number 7, and of one that resembles none. */
+const FEATURES = Uint32Array.of(1, 0, 0, 0, ...NONE);
+
 test('a new chunk is laid over what follows the last known one, by bytes', () => {
   const bases = finder(10);
   assert.deepEqual(bases.basesOf(100, NONE, 0), []);
-  bases.pass(2);
+  bases.pass(2, 100);
   assert.deepEqual(names(bases.basesOf(150, NONE, 0)), chunkNames(3, 4));
   assert.deepEqual(names(bases.basesOf(20, NONE, 0)), chunkNames(4));
   assert.deepEqual(names(bases.basesOf(130, NONE, 0)), chunkNames(4, 5));
   assert.deepEqual(names(bases.basesOf(5_000, NONE, 0)), chunkNames(6, 7, 8));
-  assert.deepEqual(names(bases.basesOf(100, NONE, 0)), chunkNames(9));
   assert.deepEqual(bases.basesOf(100, NONE, 0), []);
 });
 
-test('a similar chunk is the base, and the stream goes on behind it', () => {
-  const bases = finder(10);
-  bases.pass(2);
-  const features = Uint32Array.of(...NONE, 1, 0, 0, 0);
-  assert.deepEqual(names(bases.basesOf(100, features, 1)), chunkNames(7));
-  assert.deepEqual(names(bases.basesOf(100, features, 0)), chunkNames(8));
+test('a similar chunk is the base, and the stream goes on behind it or where it was', () => {
+  const bases = finder(100);
+  bases.pass(60, 100);
+  assert.deepEqual(names(bases.basesOf(100, FEATURES, 0)), chunkNames(7));
+  assert.deepEqual(names(bases.basesOf(100, FEATURES, 1)), chunkNames(8, 62));
+  // Bytes that are known already move both places, and one of them is met again.
+  bases.pass(65, 200);
+  assert.deepEqual(names(bases.basesOf(100, FEATURES, 1)), chunkNames(66, 11));
+});
+
+test('a place that the stream is far from is given up', () => {
+  const bases = finder(200);
+  bases.pass(2, 100);
+  bases.pass(60, 100);
+  assert.deepEqual(names(bases.basesOf(100, NONE, 0)), chunkNames(61, 4));
+  bases.pass(100, Infinity);
+  assert.deepEqual(names(bases.basesOf(100, NONE, 0)), chunkNames(101));
+  bases.pass(20, 100);
+  for (let index = 0; index < 64; index += 1) {
+    assert.equal(bases.basesOf(100, NONE, 0).length, 2);
+  }
+  assert.equal(bases.basesOf(100, NONE, 0).length, 1);
 });
 
 test('groups end at their bounds, and hold what was added', () => {
