@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -62,58 +63,63 @@ ChunkNamer::~ChunkNamer() {
   OPENSSL_cleanse(outer_.data(), sizeof outer_);
 }
 
+size_t ChunkNamer::Hashing::blocksLeft() const {
+  return chunk.size() / kHashBlockSize - blocksDone;
+}
+
 void ChunkNamer::name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const {
+  // The longest first: what is left without a partner at the end is short.
   std::vector<size_t> order(chunks.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  size_t done = 0;
-  if (hashesPairs()) {
-    // Of a pair, what one chunk is longer than the other is hashed alone.
-    std::ranges::sort(order, {}, [&](size_t index) { return chunks[index].size(); });
-    for (; done + 2 <= order.size(); done += 2) {
-      const size_t first = order[done], second = order[done + 1];
-      nameTwo(chunks[first], chunks[second], ids + first * kHmacSize, ids + second * kHmacSize);
+  std::ranges::sort(order, std::greater{}, [&](size_t index) { return chunks[index].size(); });
+  const bool inPairs = hashesPairs();
+  std::vector<Hashing> pair;
+  for (const size_t index : order) {
+    pair.push_back({chunks[index], ids + index * kHmacSize, inner_, 0});
+    if (inPairs && pair.size() < 2) continue;
+    if (inPairs) advance(pair[0], pair[1]);
+    // The other goes on with the next chunk.
+    const auto isAtEnd = [&](const Hashing& each) { return !inPairs || each.blocksLeft() == 0; };
+    for (const Hashing& each : pair) {
+      if (isAtEnd(each)) finish(each);
     }
+    std::erase_if(pair, isAtEnd);
   }
-  for (; done < order.size(); ++done) {
-    nameOne(chunks[order[done]], ids + order[done] * kHmacSize);
-  }
+  for (const Hashing& each : pair) finish(each);
 }
 
-void ChunkNamer::nameOne(std::span<const uint8_t> chunk, uint8_t* id) const {
-  State state = inner_;
-  finish(state, chunk, 0, id);
-}
-
-void ChunkNamer::nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second,
-                         uint8_t* firstId, uint8_t* secondId) const {
+void ChunkNamer::advance(Hashing& first, Hashing& second) {
 #if defined(__x86_64__)
-  const size_t blockCount = std::min(first.size(), second.size()) / kHashBlockSize;
+  const size_t blockCount = std::min(first.blocksLeft(), second.blocksLeft());
   uint32_t both[16];
-  for (size_t word = 0; word < 8; ++word) both[2 * word] = both[2 * word + 1] = inner_[word];
-  const uint8_t* const data[] = {first.data(), second.data()};
+  for (size_t word = 0; word < 8; ++word) {
+    both[2 * word] = first.state[word];
+    both[2 * word + 1] = second.state[word];
+  }
+  const uint8_t* const data[] = {first.chunk.data() + first.blocksDone * kHashBlockSize,
+                                 second.chunk.data() + second.blocksDone * kHashBlockSize};
   sha256CompressTwo(both, data, blockCount);
-  State state;
-  for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word];
-  finish(state, first, blockCount, firstId);
-  for (size_t word = 0; word < 8; ++word) state[word] = both[2 * word + 1];
-  finish(state, second, blockCount, secondId);
-#else
-  nameOne(first, firstId);
-  nameOne(second, secondId);
+  for (size_t word = 0; word < 8; ++word) {
+    first.state[word] = both[2 * word];
+    second.state[word] = both[2 * word + 1];
+  }
+  first.blocksDone += blockCount;
+  second.blocksDone += blockCount;
 #endif
 }
 
-void ChunkNamer::finish(State& state, std::span<const uint8_t> chunk, size_t blocksDone,
-                        uint8_t* id) const {
+void ChunkNamer::finish(const Hashing& hashing) const {
+  const auto& [chunk, id, hashed, blocksDone] = hashing;
   const Sha256Compress compress = sha256FastestCompress();
-  const size_t blockCount = chunk.size() / kHashBlockSize;
-  if (blockCount > blocksDone) {
-    compress(state.data(), chunk.data() + blocksDone * kHashBlockSize, blockCount - blocksDone);
+  State state = hashed;
+  if (hashing.blocksLeft() > 0) {
+    compress(state.data(), chunk.data() + blocksDone * kHashBlockSize, hashing.blocksLeft());
   }
   uint8_t tail[2 * kHashBlockSize];
+  const size_t wholeSize = chunk.size() / kHashBlockSize * kHashBlockSize;
   // The block of the key is a part of the message.
-  size_t tailBlocks = padHashTail(tail, chunk.data() + blockCount * kHashBlockSize,
-                                  kHashBlockSize + chunk.size(), true);
+  size_t tailBlocks = padHashTail(tail, chunk.data() + wholeSize, kHashBlockSize + chunk.size(),
+                                  true);
   compress(state.data(), tail, tailBlocks);
   uint8_t digest[kHmacSize];
   storeState(state, digest);

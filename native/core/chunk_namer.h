@@ -33,11 +33,20 @@ class ChunkNamer {
  private:
   using State = std::array<uint32_t, 8>;
 
-  void nameOne(std::span<const uint8_t> chunk, uint8_t* id) const;
-  void nameTwo(std::span<const uint8_t> first, std::span<const uint8_t> second, uint8_t* firstId,
-               uint8_t* secondId) const;
-  /// Ends both hashes of a chunk of which so many blocks are in the state.
-  void finish(State& state, std::span<const uint8_t> chunk, size_t blocksDone, uint8_t* id) const;
+  /// A chunk of which so many blocks are in the state.
+  struct Hashing {
+    std::span<const uint8_t> chunk;
+    uint8_t* id;
+    State state;
+    size_t blocksDone;
+
+    size_t blocksLeft() const;
+  };
+
+  /// Hashes as many blocks of both as the shorter has left. Needs a processor that hashes pairs.
+  static void advance(Hashing& first, Hashing& second);
+  /// Ends both hashes of the chunk, and writes its id.
+  void finish(const Hashing& hashing) const;
 
   /// Of SHA-256, after the block of the padded key that each hash starts with.
   State inner_;
