@@ -4,9 +4,11 @@ import { CHUNK_SIZE_MAX, GROUP_SIZE } from '../base/limits.ts';
 import { BufferPool, SharedBuffer } from '../native/buffer-pool.ts';
 
 interface KeptFrame {
-  /** Its buffer is held for the frame's place here. */
-  readonly raw: Promise<SharedBuffer>;
+  /** Resolves when the frame lies in the buffer. */
+  readonly raw: Promise<Buffer>;
+  readonly buffer: SharedBuffer;
   readonly size: number;
+  users: number;
 }
 
 export class KeptFrames {
@@ -16,58 +18,58 @@ export class KeptFrames {
   readonly #sizeMax: number;
   #size = 0;
 
-  /** So many raw bytes are kept. */
+  /** So many raw bytes are kept, or those of the frames in use when they are more. */
   constructor(sizeMax: number) {
     this.#sizeMax = sizeMax;
   }
 
   /**
-   * The frame's raw bytes, which the caller is to release. decode fills the start of a buffer of
-   * this size; it is called when the frame is not here.
+   * Gives the frame's raw bytes to take, which must not use them longer than it runs. decode fills
+   * a buffer of this size; it is called when the frame is not here.
    */
-  async hold(
+  async use(
     key: string,
     size: number,
     decode: (into: Buffer) => Promise<unknown>,
-  ): Promise<SharedBuffer> {
-    const kept = this.#frames.get(key) ?? this.#start(size, decode);
+    take: (raw: Buffer) => Promise<void>,
+  ): Promise<void> {
+    const kept = this.#frames.get(key) ?? this.#start(key, size, decode);
     this.#frames.delete(key);
     this.#frames.set(key, kept);
-    // Counted at once: it may be forgotten before it is decoded.
-    const held = kept.raw.then((raw) => {
-      raw.hold();
-      return raw;
-    });
+    kept.users += 1;
     this.#forgetOldest();
     try {
-      return await held;
-    } catch (error) {
-      if (this.#frames.get(key) === kept) this.#forget(key);
-      throw error;
+      await take(await kept.raw);
+    } finally {
+      kept.users -= 1;
+      this.#forgetOldest();
     }
   }
 
-  #start(size: number, decode: (into: Buffer) => Promise<unknown>): KeptFrame {
+  #start(key: string, size: number, decode: (into: Buffer) => Promise<unknown>): KeptFrame {
     const isUsual = size <= GROUP_SIZE + CHUNK_SIZE_MAX;
-    const raw = isUsual ? this.#buffers.take() : new SharedBuffer(Buffer.allocUnsafeSlow(size));
+    const buffer = isUsual ? this.#buffers.take() : new SharedBuffer(Buffer.allocUnsafeSlow(size));
+    const bytes = buffer.bytes.subarray(0, size);
+    const kept = { raw: decode(bytes).then(() => bytes), buffer, size, users: 0 };
     this.#size += size;
-    return { raw: decode(raw.bytes.subarray(0, size)).then(() => raw), size };
+    // Its users meet the error; the next one tries anew.
+    kept.raw.catch(() => {
+      this.#forget(key, kept);
+    });
+    return kept;
   }
 
+  /** What is in use takes up its memory anyway, so the next reader may as well find it. */
   #forgetOldest(): void {
-    for (const [key] of this.#frames) {
+    for (const [key, kept] of this.#frames) {
       if (this.#size <= this.#sizeMax) break;
-      this.#forget(key);
+      if (kept.users === 0) this.#forget(key, kept);
     }
   }
 
-  #forget(key: string): void {
-    const kept = this.#frames.get(key);
+  #forget(key: string, { buffer, size }: KeptFrame): void {
     this.#frames.delete(key);
-    this.#size -= kept?.size ?? 0;
-    kept?.raw.then(
-      (raw) => raw.release(),
-      () => undefined,
-    );
+    this.#size -= size;
+    buffer.release();
   }
 }

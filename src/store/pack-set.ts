@@ -37,14 +37,8 @@ import {
 interface ReadOptions {
   /** Their ids are not checked: those of the chunks that the deltas restore are. */
   readonly isForBases: boolean;
-  /** False: the tags of the frames are enough. */
-  readonly checksSalts: boolean;
+  readonly kept: KeptFrames;
   readonly signal: AbortSignal | undefined;
-}
-
-interface DecodeOptions {
-  readonly bases: readonly Buffer[];
-  readonly checksSalts: boolean;
 }
 
 /** Chunks that are read, and where they go. */
@@ -72,7 +66,7 @@ export class PackSet {
   readonly #idKey: Buffer;
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames(FRAMES_KEPT_SIZE_MAX);
-  /** Decoded without a look at their salts. */
+  /** Those that a publish takes bases from. */
   readonly #keptBases = new KeptFrames(BASE_FRAMES_KEPT_SIZE_MAX);
   /** Bases of a frame that is being decoded. */
   readonly #bases = new BufferPool({ size: FRAME_RAW_SIZE_MAX });
@@ -197,15 +191,13 @@ export class PackSet {
     into: Buffer | undefined,
     signal?: AbortSignal,
   ): Promise<Buffer[]> {
-    return this.#read(ids, into, { isForBases: false, checksSalts: true, signal });
+    return this.#read(ids, into, { isForBases: false, kept: this.#kept, signal });
   }
 
-  /**
-   * The same for chunks that are to be bases. Their frames are checked by their tags, not by the
-   * salts and ids: those of the chunks that the deltas restore are.
-   */
+  /** The same for chunks that are to be bases. Their frames are checked by their tags alone. */
   async readBasesInto(ids: readonly ChunkId[], into: Buffer): Promise<Buffer[]> {
-    return this.#read(ids, into, { isForBases: true, checksSalts: false, signal: undefined });
+    const kept = this.#keptBases;
+    return this.#read(ids, into, { isForBases: true, kept, signal: undefined });
   }
 
   async #read(
@@ -213,28 +205,25 @@ export class PackSet {
     into: Buffer | undefined,
     options: ReadOptions,
   ): Promise<Buffer[]> {
-    const { isForBases, checksSalts, signal } = options;
+    const { isForBases, kept, signal } = options;
     const frames = this.#framesOf(ids);
     const places = this.#roomFor(ids, into);
     const wanted = { ids, places, checksIds: !isForBases };
     for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
       signal?.throwIfAborted();
-      const decoded = await this.#decode(batch, { bases: [], checksSalts });
+      const decoded = await this.#decode(batch, []);
       await this.#copyOut(batch, decoded, wanted);
     }
     const groups = frames.filter(isGroup);
     if (isForBases) groups.forEach(refuseBases);
-    const kept = checksSalts ? this.#kept : this.#keptBases;
     for (const frame of groups) {
       signal?.throwIfAborted();
-      const raw = await kept.hold(frame.key, frame.place.rawLength, (room) =>
-        this.#decodeGroup(frame, room, options),
+      await kept.use(
+        frame.key,
+        frame.place.rawLength,
+        (room) => this.#decodeGroup(frame, room, options),
+        (raw) => this.#copyOut([frame], [raw], wanted),
       );
-      try {
-        await this.#copyOut([frame], [raw.bytes], wanted);
-      } finally {
-        raw.release();
-      }
     }
     return places;
   }
@@ -279,21 +268,16 @@ export class PackSet {
     return lengths.map((length) => room.subarray(end, (end += length)));
   }
 
-  async #decodeGroup(
-    frame: WantedFrame,
-    into: Buffer,
-    { checksSalts, signal }: ReadOptions,
-  ): Promise<void> {
+  async #decodeGroup(frame: WantedFrame, into: Buffer, options: ReadOptions): Promise<void> {
     const { baseIds } = frame.place;
     if (baseIds.length === 0) {
-      await this.#decode([frame], { bases: [], checksSalts }, into);
+      await this.#decode([frame], [], into);
       return;
     }
     const data = this.#bases.take();
     try {
-      const options = { isForBases: true, checksSalts, signal };
-      const bases = await this.#read(baseIds, data.bytes, options);
-      await this.#decode([frame], { bases, checksSalts }, into);
+      const bases = await this.#read(baseIds, data.bytes, { ...options, isForBases: true });
+      await this.#decode([frame], bases, into);
     } finally {
       data.release();
     }
@@ -347,16 +331,15 @@ export class PackSet {
   /** All of one key epoch; bases are those of the one frame that needs any. */
   async #decode(
     batch: readonly PlacedFrame[],
-    { bases, checksSalts }: DecodeOptions,
+    bases: readonly Buffer[],
     into?: Buffer,
   ): Promise<Buffer[]> {
     const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
-    const { encKey, sivKey } = deriveEpochKeys(this.#secrets, keyEpoch);
-    const keys = checksSalts ? { encKey, sivKey } : { encKey };
+    const { encKey } = deriveEpochKeys(this.#secrets, keyEpoch);
     try {
       return await decodeFrames(
-        keys,
+        { encKey },
         batch.map((frame) => ({ ...toDecode(frame, packs.path(frame.packId)), bases })),
         into,
       );
