@@ -106,7 +106,7 @@ void FileWriter::setDirect(bool isDirect) {
   if (isDirect == isDirect_) return;
   const int flags = fcntl(fd_, F_GETFL);
   const int wanted = isDirect ? flags | O_DIRECT : flags & ~O_DIRECT;
-  // Where it is refused the next write shows nothing worse than that it goes the other way.
+  // Where it is refused, writes go on as before, or say what is wrong.
   if (flags >= 0 && fcntl(fd_, F_SETFL, wanted) == 0) isDirect_ = isDirect;
 }
 

@@ -2,6 +2,7 @@
 // Finds bases for the deltas of new chunks among the chunks of the parent's packs: one that is
 // similar by its super-features; else those that follow, in the order of the packs, what the stream
 // had last in common with them.
+import { FRAME_RAW_SIZE_MAX } from '../base/limits.ts';
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import { SUPER_FEATURE_COUNT } from '../native/frame.ts';
 
@@ -56,7 +57,10 @@ export class BaseFinder {
     this.#meet(number);
   }
 
-  /** Bases for the new chunk that comes next; features has its own at the given index. */
+  /**
+   * Bases for the new chunk that comes next, with which it fits in a frame; features has its own at
+   * the given index.
+   */
   basesOf(length: number, features: Uint32Array, index: number): ChunkRef[] {
     const similar = this.#similar.find(features, index * SUPER_FEATURE_COUNT);
     const numbers = similar < 0 ? this.#under(length) : [similar];
@@ -64,7 +68,9 @@ export class BaseFinder {
     if (similar >= 0) this.#meet(similar);
     this.#formerAge += 1;
     if (this.#formerAge >= FORMER_MAX) this.#former = undefined;
-    return numbers.map((number) => this.#candidates.baseFor(number));
+    const bases = numbers.map((number) => this.#candidates.baseFor(number));
+    let room = FRAME_RAW_SIZE_MAX - length;
+    return bases.filter((base) => (room -= base.length) >= 0);
   }
 
   #under(length: number): number[] {

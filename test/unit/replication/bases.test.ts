@@ -2,20 +2,25 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { FRAME_BASES_MAX, GROUP_CHUNKS_MAX, GROUP_SIZE } from '../../../src/base/limits.ts';
+import {
+  CHUNK_SIZE_MAX,
+  FRAME_BASES_MAX,
+  GROUP_CHUNKS_MAX,
+  GROUP_SIZE,
+} from '../../../src/base/limits.ts';
 import { BaseFinder } from '../../../src/replication/base-finder.ts';
 import { ChunkGroups } from '../../../src/replication/chunk-groups.ts';
 import { fixedBytes } from '../../support/samples.ts';
 
 const NONE = new Uint32Array(4);
 
-/** Old chunks of 100 bytes each, of which number 7 resembles what has features of 1. */
-function finder(chunkCount: number): BaseFinder {
+/** Old chunks of so many bytes each, of which number 7 resembles what has features of 1. */
+function finder(chunkCount: number, length = 100): BaseFinder {
   return new BaseFinder(
     {
       chunkCount,
-      lengthOf: () => 100,
-      baseFor: (number) => ({ id: fixedBytes(`chunk ${number}`), length: 100 }),
+      lengthOf: () => length,
+      baseFor: (number) => ({ id: fixedBytes(`chunk ${number}`), length }),
     },
     { find: (features, start) => (features[start] === 1 ? 7 : -1) },
   );
@@ -65,6 +70,15 @@ test('a place that the stream is far from is given up', () => {
     assert.equal(bases.basesOf(100, NONE, 0).length, 2);
   }
   assert.equal(bases.basesOf(100, NONE, 0).length, 1);
+});
+
+test('a chunk has no more bases than fit in a frame with it', () => {
+  const bases = finder(200, CHUNK_SIZE_MAX);
+  bases.pass(2, CHUNK_SIZE_MAX);
+  bases.pass(60, CHUNK_SIZE_MAX);
+  assert.equal(bases.basesOf(100, NONE, 0).length, 2);
+  // Both places end within a chunk now.
+  assert.equal(bases.basesOf(CHUNK_SIZE_MAX, NONE, 0).length, 3);
 });
 
 test('groups end at their bounds, and hold what was added', () => {
