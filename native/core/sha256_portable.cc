@@ -24,31 +24,51 @@ uint32_t loadBigEndian(const uint8_t* p) {
   return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | uint32_t{p[3]};
 }
 
+/// One round; what the next calls a is in h then, and what it calls e in d.
+inline void doRound(uint32_t a, uint32_t b, uint32_t c, uint32_t& d, uint32_t e, uint32_t f,
+                    uint32_t g, uint32_t& h, uint32_t word) {
+  const uint32_t sum1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
+  const uint32_t choice = g ^ (e & (f ^ g));
+  const uint32_t sum0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
+  const uint32_t majority = (a & b) | (c & (a | b));
+  h += sum1 + choice + word;
+  d += h;
+  h += sum0 + majority;
+}
+
+/// Turns a word of the message schedule into the one sixteen rounds later.
+inline uint32_t advance(uint32_t w[16], size_t i) {
+  const uint32_t x = w[(i + 1) % 16], y = w[(i + 14) % 16];
+  const uint32_t sigma0 = std::rotr(x, 7) ^ std::rotr(x, 18) ^ (x >> 3);
+  const uint32_t sigma1 = std::rotr(y, 17) ^ std::rotr(y, 19) ^ (y >> 10);
+  return w[i] += sigma0 + w[(i + 9) % 16] + sigma1;
+}
+
 void compressBlock(uint32_t state[8], const uint8_t* data) {
-  uint32_t w[64];
+  uint32_t w[16];
   for (size_t i = 0; i < 16; ++i) w[i] = loadBigEndian(data + 4 * i);
-  for (size_t i = 16; i < 64; ++i) {
-    const uint32_t x = w[i - 15], y = w[i - 2];
-    const uint32_t sigma0 = std::rotr(x, 7) ^ std::rotr(x, 18) ^ (x >> 3);
-    const uint32_t sigma1 = std::rotr(y, 17) ^ std::rotr(y, 19) ^ (y >> 10);
-    w[i] = w[i - 16] + sigma0 + w[i - 7] + sigma1;
-  }
   uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
   uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-  for (size_t i = 0; i < 64; ++i) {
-    const uint32_t sum1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const uint32_t choice = g ^ (e & (f ^ g));
-    const uint32_t t1 = h + sum1 + choice + kSha256RoundConstants[i] + w[i];
-    const uint32_t sum0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-    const uint32_t majority = (a & b) | (c & (a | b));
-    h = g;
-    g = f;
-    f = e;
-    e = d + t1;
-    d = c;
-    c = b;
-    b = a;
-    a = t1 + sum0 + majority;
+  for (size_t first = 0; first < 64; first += 16) {
+    const uint32_t* k = kSha256RoundConstants + first;
+    const auto word = [&](size_t i) { return (first == 0 ? w[i] : advance(w, i)) + k[i]; };
+    // After eight of them each variable has its own name again.
+    doRound(a, b, c, d, e, f, g, h, word(0));
+    doRound(h, a, b, c, d, e, f, g, word(1));
+    doRound(g, h, a, b, c, d, e, f, word(2));
+    doRound(f, g, h, a, b, c, d, e, word(3));
+    doRound(e, f, g, h, a, b, c, d, word(4));
+    doRound(d, e, f, g, h, a, b, c, word(5));
+    doRound(c, d, e, f, g, h, a, b, word(6));
+    doRound(b, c, d, e, f, g, h, a, word(7));
+    doRound(a, b, c, d, e, f, g, h, word(8));
+    doRound(h, a, b, c, d, e, f, g, word(9));
+    doRound(g, h, a, b, c, d, e, f, word(10));
+    doRound(f, g, h, a, b, c, d, e, word(11));
+    doRound(e, f, g, h, a, b, c, d, word(12));
+    doRound(d, e, f, g, h, a, b, c, word(13));
+    doRound(c, d, e, f, g, h, a, b, word(14));
+    doRound(b, c, d, e, f, g, h, a, word(15));
   }
   const uint32_t result[8] = {a, b, c, d, e, f, g, h};
   for (size_t i = 0; i < 8; ++i) state[i] += result[i];
