@@ -65,6 +65,13 @@ interface Stretch {
   readonly piece: UnnamedPiece | undefined;
 }
 
+/** A stretch whose chunks are being named. */
+interface Naming {
+  readonly data: SharedBuffer;
+  readonly piece: UnnamedPiece;
+  readonly ids: Promise<Buffer>;
+}
+
 interface Range {
   readonly start: number;
   readonly end: number;
@@ -201,6 +208,7 @@ export class FileReader {
     const ranges = dataRanges(stat.size, holes);
     let next = ranges[0];
     let reading = next && this.#readStretch(path, next);
+    let naming: Naming | undefined;
     let index = 0;
     while (next !== undefined && reading !== undefined) {
       this.#init.signal.throwIfAborted();
@@ -211,14 +219,28 @@ export class FileReader {
       const start = next.start + piece.consumed;
       if (start >= next.end) index += 1;
       next = start < next.end ? { start, end: next.end } : ranges[index];
-      // The next piece is read while this one is named and stored.
+      // The next piece is read while this one is named and the one before is stored.
       reading = next && this.#readStretch(path, next);
       reading?.catch(() => undefined);
-      const ids = await nameChunks(this.#init.keys.idKey, chunksOf(data.bytes, piece));
-      chunks.push(...(await this.#take(data, { ...piece, ids })));
-      data.release();
+      const before = naming;
+      naming = this.#startNaming(data, piece);
+      if (before !== undefined) chunks.push(...(await this.#takeNamed(before)));
     }
+    if (naming !== undefined) chunks.push(...(await this.#takeNamed(naming)));
     return { chunks, holes, stat };
+  }
+
+  #startNaming(data: SharedBuffer, piece: UnnamedPiece): Naming {
+    const ids = nameChunks(this.#init.keys.idKey, chunksOf(data.bytes, piece));
+    // A failure is met where the ids are awaited.
+    ids.catch(() => undefined);
+    return { data, piece, ids };
+  }
+
+  async #takeNamed({ data, piece, ids }: Naming): Promise<ChunkRef[]> {
+    const chunks = await this.#take(data, { ...piece, ids: await ids });
+    data.release();
+    return chunks;
   }
 }
 
