@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -69,8 +68,7 @@ class NameTask final : public Task {
 
 class CopyTask final : public Task {
  public:
-  CopyTask(const std::optional<SecretKey>& idKey, const Napi::Value& chunks,
-           const Napi::Value& places)
+  CopyTask(const SecretKey& idKey, const Napi::Value& chunks, const Napi::Value& places)
       : idKey_(idKey),
         from_(bytesOfEach(chunks)),
         fromPin_(pin(chunks)),
@@ -86,15 +84,14 @@ class CopyTask final : public Task {
       std::copy_n(from_[i].data, from_[i].size, const_cast<uint8_t*>(to_[i].data));
       copies.emplace_back(to_[i].data, to_[i].size);
     }
-    if (!idKey_) return;
     ids_.resize(copies.size() * kHmacSize);
-    ChunkNamer(*idKey_).name(copies, ids_.data());
+    ChunkNamer(idKey_).name(copies, ids_.data());
   }
 
   Napi::Value result(Napi::Env env) override { return toBuffer(env, std::move(ids_)); }
 
  private:
-  std::optional<SecretKey> idKey_;
+  SecretKey idKey_;
   std::vector<ByteView> from_;
   Pin fromPin_;
   std::vector<ByteView> to_;
@@ -114,11 +111,10 @@ Napi::Value nameEach(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<NameTask>(keyOf(info[0]), info[1]));
 }
 
-/// copyChunks(idKey | undefined, chunks[], places[]) => Promise<ids: Buffer of 32 bytes each>:
-/// places are buffers as long as the chunks. Without K_id there are no ids.
+/// copyChunks(idKey, chunks[], places[]) => Promise<ids: Buffer of 32 bytes each>: places are
+/// buffers as long as the chunks.
 Napi::Value copyEach(const Napi::CallbackInfo& info) {
-  return startTask(info.Env(),
-                   std::make_unique<CopyTask>(optionalKeyOf(info[0]), info[1], info[2]));
+  return startTask(info.Env(), std::make_unique<CopyTask>(keyOf(info[0]), info[1], info[2]));
 }
 
 }  // namespace

@@ -155,11 +155,7 @@ export interface NativeAddon {
     isLast: boolean,
   ): Promise<CutChunks>;
   nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Promise<Buffer>;
-  copyChunks(
-    idKey: Buffer | undefined,
-    chunks: readonly Buffer[],
-    places: readonly Buffer[],
-  ): Promise<Buffer>;
+  copyChunks(idKey: Buffer, chunks: readonly Buffer[], places: readonly Buffer[]): Promise<Buffer>;
   encodeFrames(
     encKey: Buffer,
     sivKey: Buffer,

@@ -54,16 +54,13 @@ export async function nameChunks(idKey: Buffer, chunks: readonly Buffer[]): Prom
   return settled(nativeAddon().nameChunks(idKey, buffers));
 }
 
-/**
- * Copies each chunk to its place, a buffer of its length. With K_id gives the ids of the copies, as
- * nameChunks() does; else an empty buffer.
- */
+/** Copies each chunk to its place, a buffer of its length, and names the copies. */
 export async function copyChunks(
+  idKey: Buffer,
   chunks: readonly Buffer[],
   places: readonly Buffer[],
-  idKey?: Buffer,
 ): Promise<Buffer> {
-  if (idKey !== undefined) checkKey('idKey', idKey);
+  checkKey('idKey', idKey);
   const from = checkBuffers('chunks', chunks, NATIVE_BATCH_ITEMS_MAX);
   const to = checkBuffers('places', places, NATIVE_BATCH_ITEMS_MAX);
   checkInteger('number of places', to.length, from.length, from.length);

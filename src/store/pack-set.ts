@@ -242,15 +242,19 @@ export class PackSet {
         place: places[wantedIndex] ?? NOTHING,
       })),
     );
+    if (!checksIds) {
+      // For so little a thread takes longer to wake up.
+      for (const { bytes, place } of copies) bytes.copy(place);
+      return;
+    }
     // One chunk may be wanted any number of times.
     for (let first = 0; first < copies.length; first += NATIVE_BATCH_ITEMS_MAX) {
       const some = copies.slice(first, first + NATIVE_BATCH_ITEMS_MAX);
       const copied = await copyChunks(
+        this.#idKey,
         some.map(({ bytes }) => bytes),
         some.map(({ place }) => place),
-        checksIds ? this.#idKey : undefined,
       );
-      if (!checksIds) continue;
       for (const [index, { frame, id }] of some.entries()) {
         const at = index * CHUNK_ID_SIZE;
         if (id?.compare(copied, at, at + CHUNK_ID_SIZE) === 0) continue;
