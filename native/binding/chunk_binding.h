@@ -6,7 +6,7 @@
 
 namespace muleplex {
 
-/// Adds the functions cutAndName and nameChunks.
+/// Adds the functions cutAndName, nameChunks and copyChunks.
 void initChunk(Napi::Env env, Napi::Object exports);
 
 }  // namespace muleplex

@@ -6,8 +6,8 @@
 
 namespace muleplex {
 
-/// Adds the functions readFolders, openBeneath, allocate, syncFileSystem, linkFolders and
-/// removeTreeSlice.
+/// Adds the functions readFolders, openBeneath, allocate, startWriteback, syncFileSystem,
+/// linkFolders and removeTreeSlice.
 void initFile(Napi::Env env, Napi::Object exports);
 
 }  // namespace muleplex

@@ -6,7 +6,7 @@
 
 namespace muleplex {
 
-/// Adds the functions encodeFrames and decodeFrames.
+/// Adds the functions encodeFrames, decodeFrames and superFeatures.
 void initFrame(Napi::Env env, Napi::Object exports);
 
 }  // namespace muleplex

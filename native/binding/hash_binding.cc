@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "arguments.h"
-#include "check.h"
 #include "file_hasher.h"
+#include "object_task.h"
 #include "task.h"
 
 namespace muleplex {
@@ -37,8 +37,9 @@ uint64_t readRange(int fd, uint64_t offset, uint64_t length, Take take) {
   return done;
 }
 
-/// JavaScript's FileHasher: updates run one at a time, which the facade sees to.
-class FileHasherObject final : public Napi::ObjectWrap<FileHasherObject> {
+/// JavaScript's FileHasher.
+class FileHasherObject final : public Napi::ObjectWrap<FileHasherObject>,
+                               public Exclusive<FileHasher> {
  public:
   explicit FileHasherObject(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<FileHasherObject>(info) {}
@@ -50,43 +51,19 @@ class FileHasherObject final : public Napi::ObjectWrap<FileHasherObject> {
                         InstanceMethod<&FileHasherObject::finish>("finish")});
   }
 
-  FileHasher& hasher() { return hasher_; }
-  void begin() {
-    MULEPLEX_CHECK(!isBusy_);
-    isBusy_ = true;
-  }
-  void end() { isBusy_ = false; }
-
  private:
   Napi::Value update(const Napi::CallbackInfo& info);
   Napi::Value updateFromFile(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
-
-  FileHasher hasher_;
-  bool isBusy_ = false;
 };
 
-/// A task on a FileHasher, which it keeps alive and to itself.
-class HasherTask : public Task {
- public:
-  explicit HasherTask(FileHasherObject& object) : object_(object), self_(pin(object.Value())) {
-    object_.begin();
-  }
-  void settle() override { object_.end(); }
-
- protected:
-  FileHasher& hasher() { return object_.hasher(); }
-
- private:
-  FileHasherObject& object_;
-  Pin self_;
-};
+using HasherTask = ObjectTask<FileHasherObject>;
 
 class UpdateTask final : public HasherTask {
  public:
   UpdateTask(FileHasherObject& object, const Napi::Value& buffer)
       : HasherTask(object), bytes_(bytesOf(buffer)), pin_(pin(buffer)) {}
-  void run() override { hasher().update(bytes_.data, bytes_.size); }
+  void run() override { core().update(bytes_.data, bytes_.size); }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -100,7 +77,7 @@ class UpdateFromFileTask final : public HasherTask {
       : HasherTask(object), fd_(fd), offset_(offset), length_(length) {}
   void run() override {
     done_ = readRange(fd_, offset_, length_,
-                      [this](const uint8_t* data, size_t size) { hasher().update(data, size); });
+                      [this](const uint8_t* data, size_t size) { core().update(data, size); });
   }
   Napi::Value result(Napi::Env env) override { return toNumber(env, done_); }
 
@@ -114,7 +91,7 @@ class UpdateFromFileTask final : public HasherTask {
 class FinishTask final : public HasherTask {
  public:
   explicit FinishTask(FileHasherObject& object) : HasherTask(object) {}
-  void run() override { hashes_ = hasher().finish(); }
+  void run() override { hashes_ = core().finish(); }
   Napi::Value result(Napi::Env env) override {
     Napi::Object object = Napi::Object::New(env);
     object.Set("size", toNumber(env, hashes_.size));

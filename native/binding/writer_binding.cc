@@ -7,18 +7,20 @@
 #include <vector>
 
 #include "arguments.h"
-#include "check.h"
 #include "file_writer.h"
+#include "object_task.h"
 #include "task.h"
 
 namespace muleplex {
 namespace {
 
-/// JavaScript's FileWriter: calls run one at a time, which the facade sees to.
-class FileWriterObject final : public Napi::ObjectWrap<FileWriterObject> {
+/// JavaScript's FileWriter.
+class FileWriterObject final : public Napi::ObjectWrap<FileWriterObject>,
+                               public Exclusive<FileWriter> {
  public:
   explicit FileWriterObject(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<FileWriterObject>(info), writer_(static_cast<int>(u32Of(info[0]))) {}
+      : Napi::ObjectWrap<FileWriterObject>(info),
+        Exclusive<FileWriter>(static_cast<int>(u32Of(info[0]))) {}
 
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "FileWriter",
@@ -26,37 +28,12 @@ class FileWriterObject final : public Napi::ObjectWrap<FileWriterObject> {
                         InstanceMethod<&FileWriterObject::flush>("flush")});
   }
 
-  FileWriter& writer() { return writer_; }
-  void begin() {
-    MULEPLEX_CHECK(!isBusy_);
-    isBusy_ = true;
-  }
-  void end() { isBusy_ = false; }
-
  private:
   Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
-
-  FileWriter writer_;
-  bool isBusy_ = false;
 };
 
-/// A task on a FileWriter, which it keeps alive and to itself.
-class WriterTask : public Task {
- public:
-  explicit WriterTask(FileWriterObject& object) : object_(object), self_(pin(object.Value())) {
-    object_.begin();
-  }
-  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
-  void settle() override { object_.end(); }
-
- protected:
-  FileWriter& writer() { return object_.writer(); }
-
- private:
-  FileWriterObject& object_;
-  Pin self_;
-};
+using WriterTask = ObjectTask<FileWriterObject>;
 
 class WriteTask final : public WriterTask {
  public:
@@ -66,8 +43,9 @@ class WriteTask final : public WriterTask {
         pin_(pin(pieces)),
         offsets_(std::move(offsets)) {}
   void run() override {
-    for (size_t i = 0; i < pieces_.size(); ++i) writer().write(pieces_[i], offsets_[i]);
+    for (size_t i = 0; i < pieces_.size(); ++i) core().write(pieces_[i], offsets_[i]);
   }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   std::vector<ByteView> pieces_;
@@ -78,7 +56,8 @@ class WriteTask final : public WriterTask {
 class FlushTask final : public WriterTask {
  public:
   using WriterTask::WriterTask;
-  void run() override { writer().flush(); }
+  void run() override { core().flush(); }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 };
 
 /// write(pieces[], offsets) => Promise<void>

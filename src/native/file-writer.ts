@@ -10,11 +10,12 @@ export interface PlacedPiece {
 }
 
 /**
- * Writes a large file, past the page cache where the file system does that well. Calls must not
- * overlap; all reject as node:fs does, and then the writer is of no use.
+ * Writes a large file, past the page cache where the file system does that well. Calls run in
+ * their order; they reject as node:fs does, and then so do all that follow.
  */
 export class FileWriter {
   readonly #writer: NativeFileWriter;
+  #tail: Promise<void> = Promise.resolve();
 
   /** The file is open for writing, and stays open while a call runs. */
   constructor(fd: number) {
@@ -28,11 +29,16 @@ export class FileWriter {
     for (const { offset } of pieces) checkSize('offset', offset);
     const own = checkBuffers('pieces', buffers, NATIVE_BATCH_ITEMS_MAX);
     const offsets = Float64Array.from(pieces, ({ offset }) => offset);
-    await settled(this.#writer.write(own, offsets));
+    await this.#run(() => this.#writer.write(own, offsets));
   }
 
   /** Writes what is in memory. */
   async flush(): Promise<void> {
-    await settled(this.#writer.flush());
+    await this.#run(() => this.#writer.flush());
+  }
+
+  async #run(call: () => Promise<void>): Promise<void> {
+    this.#tail = this.#tail.then(() => settled(call()));
+    await this.#tail;
   }
 }

@@ -24,7 +24,7 @@ export class LargeFile {
     return new LargeFile(await openBeneath(root, path, flags));
   }
 
-  /** Pieces in ascending order. Calls must not overlap. */
+  /** Pieces in ascending order. */
   async write(pieces: readonly PlacedPiece[]): Promise<void> {
     await this.#writer.write(pieces);
   }

@@ -13,13 +13,15 @@ test('pieces come to where they belong, in memory or not', async (t) => {
   const [first, second, third] = [randomBytes(3_000_001), randomBytes(77), randomBytes(5_000)];
   try {
     const writer = new FileWriter(file.fd);
-    await writer.write([
-      { offset: 0, bytes: first },
-      { offset: first.length, bytes: second },
+    await Promise.all([
+      writer.write([
+        { offset: 0, bytes: first },
+        { offset: first.length, bytes: second },
+      ]),
+      writer.write([]),
+      writer.write([{ offset: 5_000_000, bytes: third }]),
+      writer.flush(),
     ]);
-    await writer.write([]);
-    await writer.write([{ offset: 5_000_000, bytes: third }]);
-    await writer.flush();
   } finally {
     await file.close();
   }
@@ -33,6 +35,7 @@ test('a write that fails says why', async () => {
     const writer = new FileWriter(file.fd);
     await writer.write([{ offset: 0, bytes: Buffer.alloc(100) }]);
     await assert.rejects(writer.flush(), { code: 'ENOSPC', syscall: 'write' });
+    await assert.rejects(writer.write([]), { code: 'ENOSPC' });
     await assert.rejects(writer.write([{ offset: -1, bytes: Buffer.alloc(1) }]), {
       code: 'ERR_ARGUMENT_INVALID',
     });
