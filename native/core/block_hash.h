@@ -54,6 +54,11 @@ class BlockBuffer {
     if (heldSize_ > 0) std::memcpy(held_, data + blockCount * kBlockSize, heldSize_);
   }
 
+  /// Bytes that make what is held a whole block; 0 when nothing is held.
+  size_t missingSize() const { return heldSize_ == 0 ? 0 : kBlockSize - heldSize_; }
+  /// Whole blocks have been compressed that were not given to update().
+  void skip(size_t blockCount) { totalSize_ += blockCount * kBlockSize; }
+
   /// Compresses the padded last block or two and makes the buffer empty again.
   void finish(Compressor& compressor) {
     uint8_t tail[2 * kBlockSize];

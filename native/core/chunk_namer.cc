@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "block_hash.h"
-#include "cpu_level.h"
+#include "lane_group.h"
 #include "sha256_compress.h"
 
 namespace muleplex {
@@ -22,17 +22,6 @@ void storeState(const std::array<uint32_t, 8>& state, uint8_t* out) {
   for (size_t i = 0; i < kHmacSize; ++i) {
     out[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   }
-}
-
-/// Asking the processor is slow where a hypervisor answers.
-bool hashesPairs() {
-#if defined(__x86_64__)
-  static const bool kHashesPairs =
-      cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions();
-  return kHashesPairs;
-#else
-  return false;
-#endif
 }
 
 /// The state after a key, xored with a byte (RFC 2104).
@@ -68,44 +57,53 @@ size_t ChunkNamer::Hashing::blocksLeft() const {
 }
 
 void ChunkNamer::name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const {
-  // The longest first: what is left without a partner at the end is short.
+  // The longest first: what is left without company at the end is short.
   std::vector<size_t> order(chunks.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::sort(order, std::greater{}, [&](size_t index) { return chunks[index].size(); });
-  const bool inPairs = hashesPairs();
-  std::vector<Hashing> pair;
-  for (const size_t index : order) {
-    pair.push_back({chunks[index], ids + index * kHmacSize, inner_, 0});
-    if (inPairs && pair.size() < 2) continue;
-    if (inPairs) advance(pair[0], pair[1]);
-    // The other goes on with the next chunk.
-    const auto isAtEnd = [&](const Hashing& each) { return !inPairs || each.blocksLeft() == 0; };
-    for (const Hashing& each : pair) {
+  std::vector<Hashing> lanes;
+  for (size_t taken = 0;;) {
+    const LaneCompress& kernel = sha256Kernel(lanes.size() + (order.size() - taken));
+    for (; lanes.size() < kernel.lanes && taken < order.size(); ++taken) {
+      const size_t index = order[taken];
+      lanes.push_back({chunks[index], ids + index * kHmacSize, inner_, 0});
+    }
+    if (lanes.size() < 2) break;
+    advance(kernel, lanes);
+    // The others go on with the next chunks.
+    const auto isAtEnd = [](const Hashing& each) { return each.blocksLeft() == 0; };
+    for (const Hashing& each : lanes) {
       if (isAtEnd(each)) finish(each);
     }
-    std::erase_if(pair, isAtEnd);
+    std::erase_if(lanes, isAtEnd);
   }
-  for (const Hashing& each : pair) finish(each);
+  for (const Hashing& each : lanes) finish(each);
 }
 
-void ChunkNamer::advance(Hashing& first, Hashing& second) {
-#if defined(__x86_64__)
-  const size_t blockCount = std::min(first.blocksLeft(), second.blocksLeft());
-  uint32_t both[16];
-  for (size_t word = 0; word < 8; ++word) {
-    both[2 * word] = first.state[word];
-    both[2 * word + 1] = second.state[word];
+void ChunkNamer::advance(const LaneCompress& kernel, std::span<Hashing> hashings) {
+  const size_t count = std::min(kernel.lanes, hashings.size());
+  size_t blockCount = hashings[0].blocksLeft();
+  for (const Hashing& each : hashings.first(count)) {
+    blockCount = std::min(blockCount, each.blocksLeft());
   }
-  const uint8_t* const data[] = {first.chunk.data() + first.blocksDone * kHashBlockSize,
-                                 second.chunk.data() + second.blocksDone * kHashBlockSize};
-  sha256CompressTwo(both, data, blockCount);
-  for (size_t word = 0; word < 8; ++word) {
-    first.state[word] = both[2 * word];
-    second.state[word] = both[2 * word + 1];
+  alignas(64) uint32_t states[std::tuple_size_v<State> * kLanesMax];
+  const uint8_t* data[kLanesMax] = {};
+  for (size_t lane = 0; lane < kernel.lanes; ++lane) {
+    // Lanes that are left over repeat the first.
+    const Hashing& each = hashings[lane < count ? lane : 0];
+    data[lane] = each.chunk.data() + each.blocksDone * kHashBlockSize;
+    for (size_t word = 0; word < each.state.size(); ++word) {
+      states[word * kernel.lanes + lane] = each.state[word];
+    }
   }
-  first.blocksDone += blockCount;
-  second.blocksDone += blockCount;
-#endif
+  kernel.compress(states, data, blockCount);
+  for (size_t lane = 0; lane < count; ++lane) {
+    Hashing& each = hashings[lane];
+    for (size_t word = 0; word < each.state.size(); ++word) {
+      each.state[word] = states[word * kernel.lanes + lane];
+    }
+    each.blocksDone += blockCount;
+  }
 }
 
 void ChunkNamer::finish(const Hashing& hashing) const {

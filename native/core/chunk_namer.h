@@ -12,6 +12,7 @@
 
 #include "chunker.h"
 #include "crypto.h"
+#include "lane_compress.h"
 
 namespace muleplex {
 
@@ -26,8 +27,8 @@ class ChunkNamer {
   ChunkNamer& operator=(const ChunkNamer&) = delete;
   ~ChunkNamer();
 
-  /// Writes kHmacSize bytes for each chunk to `ids`. Chunks are hashed in pairs where the processor
-  /// does two in little more than the time of one.
+  /// Writes kHmacSize bytes for each chunk to `ids`. As many are hashed at once as the processor
+  /// has lanes.
   void name(std::span<const std::span<const uint8_t>> chunks, uint8_t* ids) const;
 
  private:
@@ -43,8 +44,9 @@ class ChunkNamer {
     size_t blocksLeft() const;
   };
 
-  /// Hashes as many blocks of both as the shorter has left. Needs a processor that hashes pairs.
-  static void advance(Hashing& first, Hashing& second);
+  /// Hashes as many blocks of each, of the first that the kernel has lanes for, as the shortest has
+  /// left.
+  static void advance(const LaneCompress& kernel, std::span<Hashing> hashings);
   /// Ends both hashes of the chunk, and writes its id.
   void finish(const Hashing& hashing) const;
 

@@ -7,9 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "aich_tree.h"
+#include "aich_hasher.h"
 #include "ed2k_layout.h"
-#include "huge_buffer.h"
 #include "md4.h"
 #include "sha256.h"
 
@@ -28,35 +27,14 @@ struct FileHashes {
   std::vector<uint8_t> sha256;
 };
 
-/// Parts that are hashed at once, and so held: with two, both SHA-256 take little longer than one.
-/// More would gain little for the time of MD4, and hold 10 MB each.
-inline constexpr size_t kHeldPartsMax = 2;
-
-/// Streaming; after finish() as new. Whole parts are held until they fill the lanes of lane_hash.h
-/// that are worth their memory.
-class FileHasher {
- public:
-  /// Throws std::bad_alloc.
-  void update(const uint8_t* data, size_t size);
-  FileHashes finish();
-
- private:
-  void hashHeld();
-  void hashLast();
-
-  HugeBuffer buffer_{kHeldPartsMax * kPartSize};
-  size_t heldSize_ = 0;
-  AichTree aichTree_;
-  FileHashes hashes_;
-};
-
 /// Both hashes that a part must match: MD4 for the network, SHA-256 for its content.
 struct PartHashes {
   std::array<uint8_t, kMd4Size> md4;
   std::array<uint8_t, kSha256Size> sha256;
 };
 
-/// Streaming hash of one part (or any range); after finish() as new.
+/// Streaming hash of one part (or any range); after finish() as new. Two parts side by side would
+/// gain nothing, and the first would have to be held.
 class PartHasher {
  public:
   void update(const uint8_t* data, size_t size);
@@ -65,6 +43,23 @@ class PartHasher {
  private:
   Md4 md4_;
   Sha256 sha256_;
+};
+
+/// Streaming; after finish() as new.
+class FileHasher {
+ public:
+  /// Throws std::bad_alloc.
+  void update(const uint8_t* data, size_t size);
+  FileHashes finish();
+
+ private:
+  void endPart();
+
+  AichHasher aich_;
+  PartHasher part_;
+  /// Bytes in it.
+  uint64_t partSize_ = 0;
+  FileHashes hashes_;
 };
 
 }  // namespace muleplex

@@ -30,7 +30,8 @@ extern const LaneKernels kBaselineLanes;
 /// To be called only where the processor has AVX2, or AVX-512 F, BW, VL and DQ.
 extern const LaneKernels kAvx2Lanes;
 extern const LaneKernels kAvx512Lanes;
-/// As kAvx512Lanes, with as few lanes as the baseline.
+/// As kAvx512Lanes, with as few lanes as AVX2, and as the baseline.
+extern const LaneKernels kMiddleAvx512Lanes;
 extern const LaneKernels kNarrowAvx512Lanes;
 #endif
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Built with -mavx2; only lane_hash.cc calls it.
+// Built with -mavx2; only lane_group.cc calls it.
 #ifndef __AVX2__
 #error "this file needs its compile options, see CMakeLists.txt"
 #endif

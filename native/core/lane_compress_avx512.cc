@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Built with AVX-512 F, BW, VL and DQ; only lane_hash.cc calls it.
+// Built with AVX-512 F, BW, VL and DQ; only lane_group.cc calls it.
 #ifndef __AVX512BW__
 #error "this file needs its compile options, see CMakeLists.txt"
 #endif

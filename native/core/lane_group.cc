@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lane_group.h"
 
+#include <span>
+
 #include "block_hash.h"
 #include "check.h"
 #include "cpu_level.h"
@@ -13,29 +15,37 @@ namespace {
 constexpr uint32_t kSha1Initial[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u,
                                       0xc3d2e1f0u};
 
-const LaneKernels& widestKernels() {
+/// The kernels of this processor, those of the fewest lanes first. A step of a narrow vector is
+/// sooner done, and loads and transposes less.
+std::span<const LaneKernels* const> kernelsByWidth() {
 #if defined(__x86_64__)
-  if (cpuLevel() == CpuLevel::kAvx512) return kAvx512Lanes;
-  if (cpuLevel() == CpuLevel::kAvx2) return kAvx2Lanes;
+  static constexpr const LaneKernels* kAvx512[] = {&kNarrowAvx512Lanes, &kMiddleAvx512Lanes,
+                                                   &kAvx512Lanes};
+  static constexpr const LaneKernels* kAvx2[] = {&kBaselineLanes, &kAvx2Lanes};
+  if (cpuLevel() == CpuLevel::kAvx512) return kAvx512;
+  if (cpuLevel() == CpuLevel::kAvx2) return kAvx2;
 #endif
-  return kBaselineLanes;
+  static constexpr const LaneKernels* kBaseline[] = {&kBaselineLanes};
+  return kBaseline;
 }
 
-const LaneKernels& narrowKernels() {
-#if defined(__x86_64__)
-  if (cpuLevel() == CpuLevel::kAvx512) return kNarrowAvx512Lanes;
-#endif
-  return kBaselineLanes;
-}
-
-/// A step of a narrow vector is sooner done, and loads and transposes less.
 const LaneCompress& fittingKernel(LaneCompress LaneKernels::* hash, size_t count) {
-  const LaneCompress& narrow = narrowKernels().*hash;
-  return count <= narrow.lanes ? narrow : widestKernels().*hash;
+  const auto kernels = kernelsByWidth();
+  for (const LaneKernels* each : kernels.first(kernels.size() - 1)) {
+    if (count <= (each->*hash).lanes) return each->*hash;
+  }
+  return kernels.back()->*hash;
 }
 
 #if defined(__x86_64__)
 constexpr LaneCompress kShaInstructions = {2, sha256CompressTwo};
+
+/// AVX-512 does more than four messages sooner than the SHA instructions do two at a time; AVX2
+/// never does.
+bool useShaInstructions(size_t count) {
+  if (!sha256UsesShaInstructions()) return false;
+  return cpuLevel() != CpuLevel::kAvx512 || count <= kNarrowAvx512Lanes.sha256.lanes;
+}
 #endif
 
 void storeWord(uint8_t* out, uint32_t word, bool isBigEndian) {
@@ -60,7 +70,7 @@ const LaneCompress& sha1Kernel(size_t count) {
 
 const LaneCompress& sha256Kernel(size_t count) {
 #if defined(__x86_64__)
-  if (cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions()) return kShaInstructions;
+  if (useShaInstructions(count)) return kShaInstructions;
 #endif
   return fittingKernel(&LaneKernels::sha256, count);
 }

@@ -13,6 +13,8 @@ namespace muleplex {
 
 inline constexpr size_t kMd4Size = 16;
 
+class Sha256;
+
 /// Streaming MD4. After finish() the object is as new and may be used for the next message.
 class Md4 {
  public:
@@ -23,6 +25,7 @@ class Md4 {
 
  private:
   friend class BlockBuffer<Md4, false>;
+  friend void updatePair(Md4& md4, Sha256& sha256, const uint8_t* data, size_t size);
   void reset();
   void compress(const uint8_t* data, size_t blockCount);
 

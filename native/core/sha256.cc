@@ -9,13 +9,20 @@ namespace {
 
 Sha256Compress chooseCompress() {
 #if defined(__x86_64__)
-  const bool isAllowed = cpuLevel() != CpuLevel::kBaseline;
-  if (isAllowed && sha256HasShaInstructions()) return sha256CompressShaInstructions;
+  if (sha256UsesShaInstructions()) return sha256CompressShaInstructions;
 #endif
   return sha256CompressPortable;
 }
 
 }  // namespace
+
+#if defined(__x86_64__)
+bool sha256UsesShaInstructions() {
+  static const bool kUsesThem =
+      cpuLevel() != CpuLevel::kBaseline && sha256HasShaInstructions();
+  return kUsesThem;
+}
+#endif
 
 Sha256Compress sha256FastestCompress() {
   static const Sha256Compress kCompress = chooseCompress();

@@ -13,6 +13,8 @@ namespace muleplex {
 
 inline constexpr size_t kSha256Size = 32;
 
+class Md4;
+
 /// Streaming SHA-256. After finish() the object is as new and may be used for the next message.
 class Sha256 {
  public:
@@ -23,6 +25,7 @@ class Sha256 {
 
  private:
   friend class BlockBuffer<Sha256, true>;
+  friend void updatePair(Md4& md4, Sha256& sha256, const uint8_t* data, size_t size);
   void reset();
   void compress(const uint8_t* data, size_t blockCount);
 

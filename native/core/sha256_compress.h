@@ -25,11 +25,16 @@ Sha256Compress sha256FastestCompress();
 #if defined(__x86_64__)
 /// True when the processor has SHA, SSSE3 and SSE4.1.
 bool sha256HasShaInstructions();
-/// To be called only when sha256HasShaInstructions().
+/// The same within cpuLevel(), and quick: asking the processor is slow where a hypervisor answers.
+bool sha256UsesShaInstructions();
+/// These are to be called only when sha256HasShaInstructions().
 void sha256CompressShaInstructions(uint32_t state[8], const uint8_t* data, size_t blockCount);
 /// The same for two messages in turn, which takes little longer than one. Word w of message m is
 /// state[2 * w + m].
 void sha256CompressTwo(uint32_t* state, const uint8_t* const* data, size_t blockCount);
+/// With MD4 of the same blocks: steps of the two in turn, in the time of MD4 alone.
+void sha256CompressWithMd4(uint32_t state[8], uint32_t md4State[4], const uint8_t* data,
+                           size_t blockCount);
 #endif
 
 }  // namespace muleplex

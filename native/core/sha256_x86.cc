@@ -9,6 +9,11 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "md4_step.h"
+
 #define MULEPLEX_TARGET_SHA __attribute__((target("sha,ssse3,sse4.1")))
 
 namespace muleplex {
@@ -105,6 +110,33 @@ MULEPLEX_TARGET_SHA void sha256CompressTwo(uint32_t* state, const uint8_t* const
   }
   for (size_t m = 0; m < 2; ++m) storeState(words[m], states[m]);
   for (size_t i = 0; i < 16; ++i) state[i] = words[i & 1][i >> 1];
+}
+
+MULEPLEX_TARGET_SHA void sha256CompressWithMd4(uint32_t state[8], uint32_t md4State[4],
+                                               const uint8_t* data, size_t blockCount) {
+  constexpr size_t kMd4StepsAtOnce = kMd4Steps / 16;
+  State sha256 = loadState(state);
+  uint32_t md4[4] = {md4State[0], md4State[1], md4State[2], md4State[3]};
+  for (; blockCount > 0; --blockCount, data += 64) {
+    const State sha256Before = sha256;
+    const uint32_t md4Before[4] = {md4[0], md4[1], md4[2], md4[3]};
+    __m128i w[4];
+    for (size_t i = 0; i < 4; ++i) w[i] = loadWords(data + 16 * i);
+    uint32_t words[16];
+    loadMd4Words(words, data);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < 16; ++i) {
+      fourRounds(sha256.abef, sha256.cdgh, w[i & 3], 4 * i);
+      if (i < 12) w[i & 3] = nextWords(w[i & 3], w[(i + 1) & 3], w[(i + 2) & 3], w[(i + 3) & 3]);
+#pragma GCC unroll 3
+      for (size_t t = 0; t < kMd4StepsAtOnce; ++t) md4Step(md4, words, kMd4StepsAtOnce * i + t);
+    }
+    sha256.abef = _mm_add_epi32(sha256.abef, sha256Before.abef);
+    sha256.cdgh = _mm_add_epi32(sha256.cdgh, sha256Before.cdgh);
+    for (size_t word = 0; word < 4; ++word) md4[word] += md4Before[word];
+  }
+  storeState(state, sha256);
+  std::copy(std::begin(md4), std::end(md4), md4State);
 }
 
 }  // namespace muleplex

@@ -97,22 +97,24 @@ TEST("a chunk ends nowhere before its end is certain") {
   EXPECT(chunker.cut(data.data(), length, false) == std::vector{length});
 }
 
-TEST("ids are HMACs of the chunks in order, whatever their lengths") {
-  const Bytes data = testBytes(100'000), key = testBytes(kKeySize, 9);
+TEST("ids are HMACs of the chunks in order, however many and whatever their lengths") {
+  const Bytes data = testBytes(400'000), key = testBytes(kKeySize, 9);
   const ChunkNamer namer{SecretKey(key.data())};
   HmacSha256 hmac{SecretKey(key.data())};
-  const std::vector<uint32_t> lengths = {1,   63, 64,  65,  127,   128, 119, 120,
-                                         183, 55, 192, 300, 70'000, 2,   1000};
-  const NamedChunks chunks = nameChunks(namer, data.data(), lengths);
-  EXPECT(chunks.lengths == lengths && chunks.ids.size() == lengths.size() * kHmacSize);
-  size_t offset = 0;
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    const HmacDigest id = hmac.mac(data.data() + offset, lengths[i]);
-    EXPECT(std::equal(id.begin(), id.end(), chunks.ids.begin() + static_cast<ptrdiff_t>(32 * i)));
-    offset += lengths[i];
+  const uint32_t kinds[] = {1, 63, 64, 65, 127, 128, 70'000, 119, 120, 183, 55, 192, 300, 2, 1000};
+  for (size_t count = 0; count <= 50; ++count) {
+    std::vector<uint32_t> lengths;
+    for (size_t i = 0; i < count; ++i) lengths.push_back(kinds[i % std::size(kinds)]);
+    const NamedChunks chunks = nameChunks(namer, data.data(), lengths);
+    EXPECT(chunks.lengths == lengths && chunks.ids.size() == count * kHmacSize);
+    size_t offset = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const HmacDigest id = hmac.mac(data.data() + offset, lengths[i]);
+      EXPECT(std::equal(id.begin(), id.end(), chunks.ids.begin() + static_cast<ptrdiff_t>(32 * i)));
+      offset += lengths[i];
+    }
+    EXPECT(chunks.consumed == offset);
   }
-  EXPECT(chunks.consumed == offset);
-  EXPECT(nameChunks(namer, data.data(), {}).ids.empty());
 }
 
 }  // namespace

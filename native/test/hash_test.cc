@@ -3,6 +3,7 @@
 
 #include "cpu_level.h"
 #include "crypto.h"
+#include "hash_pair.h"
 #include "lane_compress.h"
 #include "lane_hash.h"
 #include "md4.h"
@@ -148,6 +149,24 @@ TEST("both hashes of messages read side by side are those of each alone") {
   }
 }
 
+TEST("both hashes of the same bytes are those of each alone, whatever the pieces") {
+  const Bytes data = testBytes(10'000, 5);
+  for (const size_t step : {1u, 63u, 64u, 65u, 200u, 10'000u}) {
+    Md4 md4s;
+    Sha256 sha256s;
+    for (size_t start = 0; start < data.size(); start += step) {
+      updatePair(md4s, sha256s, data.data() + start, std::min(step, data.size() - start));
+    }
+    uint8_t found[kSha256Size], expected[kSha256Size];
+    md4s.finish(found);
+    md4(data.data(), data.size(), expected);
+    EXPECT(std::equal(expected, expected + kMd4Size, found));
+    sha256s.finish(found);
+    sha256(data.data(), data.size(), expected);
+    EXPECT(std::equal(expected, expected + kSha256Size, found));
+  }
+}
+
 /// Both kernels over the same blocks, each message with bytes of its own.
 void expectSameLanes(const LaneCompress& left, const LaneCompress& right, size_t words) {
   const Bytes data = testBytes(kLanesMax * 64 * 3, 8);
@@ -170,6 +189,8 @@ void expectSameLanes(const LaneCompress& left, const LaneCompress& right, size_t
 TEST("every instruction set gives the same") {
 #if defined(__x86_64__)
   for (const auto& [kernels, level] : {std::pair{&kAvx2Lanes, CpuLevel::kAvx2},
+                                       std::pair{&kNarrowAvx512Lanes, CpuLevel::kAvx512},
+                                       std::pair{&kMiddleAvx512Lanes, CpuLevel::kAvx512},
                                        std::pair{&kAvx512Lanes, CpuLevel::kAvx512}}) {
     if (cpuLevel() < level) continue;
     expectSameLanes(kBaselineLanes.md4, kernels->md4, 4);

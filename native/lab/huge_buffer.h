@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef MULEPLEX_CORE_HUGE_BUFFER_H_
-#define MULEPLEX_CORE_HUGE_BUFFER_H_
+#ifndef MULEPLEX_LAB_HUGE_BUFFER_H_
+#define MULEPLEX_LAB_HUGE_BUFFER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -27,4 +27,4 @@ class HugeBuffer {
 
 }  // namespace muleplex
 
-#endif  // MULEPLEX_CORE_HUGE_BUFFER_H_
+#endif  // MULEPLEX_LAB_HUGE_BUFFER_H_
