@@ -53,8 +53,8 @@ size_t Chunker::nextLength(const uint8_t* data, size_t size, bool isLast) const 
   const size_t end = std::min<size_t>(size, maxSize_);
   for (size_t from = minSize_ - 1; from < end;) {
     const size_t to = std::min(end, from + kScanSize);
-    const auto matches = gearScan(gear_, data, from, to, threshold_);
-    if (!matches.empty()) return std::ranges::min(matches, {}, &GearMatch::position).position;
+    const auto ends = gearScan<GearResult::kPositions>(gear_, data, from, to, threshold_);
+    if (!ends.empty()) return std::ranges::min(ends);
     from = to;
   }
   if (end == maxSize_) return end;

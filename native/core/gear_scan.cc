@@ -15,10 +15,11 @@ constexpr size_t kLanes = 2;
 /// What the kernels of vectors take is a multiple of this.
 constexpr size_t kVectorStep = 256;
 
+template <GearResult kResult>
 class Scan {
  public:
-  Scan(const GearTable& table, const uint8_t* data, uint32_t below, GearMatch* matches)
-      : gear_(table.all.data()), data_(data), below_(below), matches_(matches) {}
+  Scan(const GearTable& table, const uint8_t* data, uint32_t below, uint32_t* out)
+      : gear_(table.all.data()), data_(data), below_(below), out_(out) {}
 
   size_t run(size_t from, size_t to) {
     // One stretch alone would wait for its own last step.
@@ -59,32 +60,40 @@ class Scan {
 
   /// `at` is the last byte of the window.
   void take(uint32_t hash, size_t at) {
-    if (hash < below_) matches_[count_++] = {static_cast<uint32_t>(at + 1), hash};
+    if (hash >= below_) return;
+    out_[count_++] = kResult == GearResult::kHashes ? hash : static_cast<uint32_t>(at + 1);
   }
 
   const uint32_t* gear_;
   const uint8_t* data_;
   uint32_t below_;
-  GearMatch* matches_;
+  uint32_t* out_;
   size_t count_ = 0;
 };
 
 }  // namespace
 
-std::span<const GearMatch> gearScan(const GearTable& table, const uint8_t* data, size_t from,
-                                    size_t to, uint32_t below) {
+template <GearResult kResult>
+std::span<const uint32_t> gearScan(const GearTable& table, const uint8_t* data, size_t from,
+                                   size_t to, uint32_t below) {
   MULEPLEX_CHECK(kGearWindow <= from && from <= to && to - from <= kGearScanMax);
-  thread_local std::vector<GearMatch> matches(kGearScanMax);
+  thread_local std::vector<uint32_t> found(kGearScanMax + kGearScanSlack);
   size_t count = 0;
 #if defined(__x86_64__)
   if (cpuLevel() == CpuLevel::kAvx512) {
     const size_t end = to - (to - from) % kVectorStep;
-    count = gearScanAvx512(table, data, from, end, below, matches.data());
+    count = gearScanAvx512<kResult>(table, data, from, end, below, found.data());
     from = end;
   }
 #endif
-  count += Scan(table, data, below, matches.data() + count).run(from, to);
-  return std::span(matches).first(count);
+  count += Scan<kResult>(table, data, below, found.data() + count).run(from, to);
+  return std::span(found).first(count);
 }
+
+template std::span<const uint32_t> gearScan<GearResult::kPositions>(const GearTable&,
+                                                                    const uint8_t*, size_t, size_t,
+                                                                    uint32_t);
+template std::span<const uint32_t> gearScan<GearResult::kHashes>(const GearTable&, const uint8_t*,
+                                                                 size_t, size_t, uint32_t);
 
 }  // namespace muleplex

@@ -28,22 +28,24 @@ struct GearTable {
   std::array<uint32_t, 256> all{};
 };
 
-struct GearMatch {
-  uint32_t position;
-  uint32_t hash;
-};
+/// What a scan writes of each p in (from, to] with h(p) < below.
+enum class GearResult { kPositions, kHashes };
 
-/// Each p in (from, to] with h(p) < below, in any order; they lie in memory of the calling thread,
-/// until its next scan. `from` is at least kGearWindow, `to - from` at most kGearScanMax. Uses the
-/// kernels that cpuLevel() allows.
-std::span<const GearMatch> gearScan(const GearTable& table, const uint8_t* data, size_t from,
-                                    size_t to, uint32_t below);
+/// In any order, in memory of the calling thread until its next scan. `from` is at least
+/// kGearWindow, `to - from` at most kGearScanMax. Uses the kernels that cpuLevel() allows.
+template <GearResult kResult>
+std::span<const uint32_t> gearScan(const GearTable& table, const uint8_t* data, size_t from,
+                                   size_t to, uint32_t below);
+
+/// Words that a kernel of vectors may write behind those that it counts.
+inline constexpr size_t kGearScanSlack = 16;
 
 #if defined(__x86_64__)
-/// Writes the same to `matches` and returns their count, for `to - from` a multiple of 256. Only
-/// where the processor has AVX-512 F, BW, VL and DQ.
+/// Writes the same to `out` and returns their count, for `to - from` a multiple of 256. Only where
+/// the processor has AVX-512 F, BW, VL and DQ.
+template <GearResult kResult>
 size_t gearScanAvx512(const GearTable& table, const uint8_t* data, size_t from, size_t to,
-                      uint32_t below, GearMatch* matches);
+                      uint32_t below, uint32_t* out);
 #endif
 
 }  // namespace muleplex

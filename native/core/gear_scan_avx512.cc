@@ -31,7 +31,8 @@ class Scan {
         from_(from),
         stretch_(stretch) {}
 
-  size_t run(uint32_t below, GearMatch* matches) {
+  template <GearResult kResult>
+  size_t run(uint32_t below, uint32_t* out) {
     __m512i hash = _mm512_setzero_si512();
     Words words;
     for (size_t at = 0; at < kGearWindow; at += kStep) {
@@ -52,9 +53,16 @@ class Scan {
           hashes[byte] = hash;
           hits[byte] = _mm512_cmplt_epu32_mask(hash, limit);
         }
-        if (((hits[0] | hits[1]) | (hits[2] | hits[3])) == 0) [[likely]] continue;
-        for (size_t byte = 0; byte < 4; ++byte) {
-          count = take(hits[byte], hashes[byte], at + 4 * word + byte, count, matches);
+        if constexpr (kResult == GearResult::kHashes) {
+          // So many are found that a jump around them would be foretold wrong half of the time.
+          for (size_t byte = 0; byte < 4; ++byte) {
+            count = takeHashes(hits[byte], hashes[byte], count, out);
+          }
+        } else {
+          if (((hits[0] | hits[1]) | (hits[2] | hits[3])) == 0) [[likely]] continue;
+          for (size_t byte = 0; byte < 4; ++byte) {
+            count = takePositions(hits[byte], at + 4 * word + byte, count, out);
+          }
         }
       }
     }
@@ -94,13 +102,16 @@ class Scan {
     return _mm512_add_epi32(_mm512_add_epi32(hash, hash), _mm512_xor_si512(low, high));
   }
 
-  size_t take(__mmask16 hits, __m512i hashes, size_t at, size_t count, GearMatch* matches) const {
-    uint32_t values[kLanes];
-    _mm512_storeu_si512(values, hashes);
+  /// Writes all lanes, of which those that are no hits are written over by the next.
+  static size_t takeHashes(__mmask16 hits, __m512i hashes, size_t count, uint32_t* out) {
+    _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(hits, hashes));
+    return count + static_cast<size_t>(std::popcount(static_cast<uint32_t>(hits)));
+  }
+
+  size_t takePositions(__mmask16 hits, size_t at, size_t count, uint32_t* out) const {
     for (uint32_t left = hits; left != 0; left &= left - 1) {
       const size_t lane = static_cast<size_t>(std::countr_zero(left));
-      const size_t position = from_ + kStretchOf[lane] * stretch_ + at + 1;
-      matches[count++] = {static_cast<uint32_t>(position), values[lane]};
+      out[count++] = static_cast<uint32_t>(from_ + kStretchOf[lane] * stretch_ + at + 1);
     }
     return count;
   }
@@ -114,10 +125,16 @@ class Scan {
 
 }  // namespace
 
+template <GearResult kResult>
 size_t gearScanAvx512(const GearTable& table, const uint8_t* data, size_t from, size_t to,
-                      uint32_t below, GearMatch* matches) {
+                      uint32_t below, uint32_t* out) {
   if (from == to) return 0;
-  return Scan(table, data, from, (to - from) / kLanes).run(below, matches);
+  return Scan(table, data, from, (to - from) / kLanes).run<kResult>(below, out);
 }
+
+template size_t gearScanAvx512<GearResult::kPositions>(const GearTable&, const uint8_t*, size_t,
+                                                       size_t, uint32_t, uint32_t*);
+template size_t gearScanAvx512<GearResult::kHashes>(const GearTable&, const uint8_t*, size_t,
+                                                    size_t, uint32_t, uint32_t*);
 
 }  // namespace muleplex

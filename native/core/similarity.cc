@@ -55,8 +55,8 @@ inline void take(uint32_t hash, Features& features) {
 }
 
 /// The largest values over the samples.
-MULEPLEX_ANY_VECTORS void takeAll(std::span<const GearMatch> samples, Features& features) {
-  for (const GearMatch& sample : samples) take(sample.hash, features);
+MULEPLEX_ANY_VECTORS void takeAll(std::span<const uint32_t> samples, Features& features) {
+  for (const uint32_t hash : samples) take(hash, features);
 }
 
 }  // namespace
@@ -66,7 +66,9 @@ SuperFeatures superFeatures(const uint8_t* data, size_t size) {
   Features features{};
   for (size_t from = kGearWindow; from < size;) {
     const size_t to = std::min(size, from + kGearScanMax);
-    takeAll(gearScan(kConstants.gear, data, from, to, kSampledBelow), features);
+    const auto samples =
+        gearScan<GearResult::kHashes>(kConstants.gear, data, from, to, kSampledBelow);
+    takeAll(samples, features);
     from = to;
   }
   // Without a sample all features are zero still.
