@@ -4,13 +4,13 @@
 #include <napi.h>
 #include <openssl/crypto.h>
 
-#include "allocator_binding.h"
 #include "batch_binding.h"
 #include "chunk_binding.h"
 #include "core_host.h"
 #include "file_binding.h"
 #include "frame_binding.h"
 #include "hash_binding.h"
+#include "memory_binding.h"
 #include "piece_binding.h"
 #include "writer_binding.h"
 
@@ -19,7 +19,7 @@ namespace {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   // process.exit() does not wait for our threads, so OpenSSL must not be torn down under them.
   OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
-  muleplex::initAllocator(env, exports);
+  muleplex::initMemory(env, exports);
   muleplex::initHash(env, exports);
   muleplex::initChunk(env, exports);
   muleplex::initFrame(env, exports);

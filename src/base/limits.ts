@@ -85,7 +85,9 @@ export const GROUP_CHUNKS_MAX = 4_096;
 /** Decoded frames that are kept for the next reader of a chunk in them; a few are read at once. */
 export const FRAMES_KEPT_SIZE_MAX = 32 * MiB;
 /** The same for chunks that are bases, which are read in the order in which they were stored. */
-export const BASE_FRAMES_KEPT_SIZE_MAX = 16 * MiB;
+export const BASE_FRAMES_KEPT_SIZE_MAX = 24 * MiB;
+/** Pooled buffers that are made before the collector looks for those of ended work. */
+export const POOLED_GARBAGE_SIZE_MAX = 192 * MiB;
 /** Target size of the first pack of a publish: the first bytes are on the wire early. */
 export const PACK_TARGET_SIZE_MIN = 16 * MiB;
 /** Target size of the last packs of a publish: few packs later. */

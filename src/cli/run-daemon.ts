@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The life of a daemon: up, until it is told to stop, down.
 import { setFlagsFromString } from 'node:v8';
-import { returnFreeMemory } from '../native/allocator.ts';
+import { returnFreeMemory } from '../native/memory.ts';
 import { startDaemon } from './assemble.ts';
 
 /**

@@ -187,6 +187,8 @@ export interface NativeAddon {
   allocate(fd: number, size: number): Promise<void>;
   startWriteback(fd: number, offset: number, length: number): Promise<void>;
   returnFreeMemory(): void;
+  copyBytes(from: Buffer, to: Buffer, start: number): void;
+  announceGarbage(bytes: number): void;
   syncFileSystem(path: Buffer): Promise<void>;
   linkFolders(
     root: Buffer,

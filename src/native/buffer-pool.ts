@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Buffers that are used again: fresh ones of megabytes each would make the collector run for them
-// alone, over and over.
+// Buffers that are used again. They lie in shared memory, which the collector does not count: it
+// would run for them alone, over and over. copyBytes() is the fast way to copy from and to them.
+import { POOLED_GARBAGE_SIZE_MAX } from '../base/limits.ts';
+import { announceGarbage } from './memory.ts';
+
+/** Bytes of all pools that were made since the collector was last told of them. */
+let uncountedSize = 0;
+
+function makeBuffer(size: number): Buffer {
+  uncountedSize += size;
+  if (uncountedSize > POOLED_GARBAGE_SIZE_MAX) {
+    announceGarbage(uncountedSize);
+    uncountedSize = 0;
+  }
+  return Buffer.from(new SharedArrayBuffer(size));
+}
 
 /** A buffer that several users hold; after the last release it may be filled anew. */
 export class SharedBuffer {
@@ -36,7 +50,7 @@ export class BufferPool {
 
   /** Its content is what was in it before. The taker holds it. */
   take(): SharedBuffer {
-    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+    const bytes = this.#free.pop() ?? makeBuffer(this.#size);
     return new SharedBuffer(bytes, (free) => this.#free.push(free));
   }
 }

@@ -12,6 +12,7 @@ import {
 import type { ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId } from '../dataset/ids.ts';
 import { BufferPool, type SharedBuffer } from '../native/buffer-pool.ts';
+import { copyBytes } from '../native/memory.ts';
 
 export interface NewChunk {
   readonly id: Buffer;
@@ -93,7 +94,8 @@ class OpenGroup {
 
   add(chunk: NewChunk, bases: readonly ChunkRef[]): void {
     const start = this.#size;
-    this.#size += chunk.bytes.copy(this.#data.bytes, start);
+    copyBytes(chunk.bytes, this.#data.bytes, start);
+    this.#size += chunk.bytes.length;
     this.#chunks.push({ id: chunk.id, bytes: this.#data.bytes.subarray(start, this.#size) });
     for (const { id, length } of bases) {
       if (this.#bases.has(keyOf(id))) continue;

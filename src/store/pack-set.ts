@@ -19,6 +19,7 @@ import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
 import { copyChunks } from '../native/chunker.ts';
 import { decodeFrames } from '../native/frame.ts';
+import { copyBytes } from '../native/memory.ts';
 import { ChunkIndex, type ChunkIndexInit } from './chunk-index.ts';
 import type { IndexStore, LoadedIndex } from './index-store.ts';
 import { KeptFrames } from './kept-frames.ts';
@@ -64,6 +65,8 @@ export class PackSet {
   readonly #components: Components;
   readonly #secrets: DomainSecrets;
   readonly #idKey: Buffer;
+  /** By key epoch, as far as they were needed. */
+  readonly #encKeys = new Map<number, Buffer>();
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames(FRAMES_KEPT_SIZE_MAX);
   /** Those that a publish takes bases from. */
@@ -153,8 +156,7 @@ export class PackSet {
 
   /** Bytes of the chunk. */
   lengthOf(number: number): number {
-    const { start, end } = this.#chunks.place(number);
-    return end - start;
+    return this.#chunks.lengthOf(number);
   }
 
   /** The chunk's id when it can be a base: its frame needs none itself. */
@@ -244,7 +246,7 @@ export class PackSet {
     );
     if (!checksIds) {
       // For so little a thread takes longer to wake up.
-      for (const { bytes, place } of copies) bytes.copy(place);
+      for (const { bytes, place } of copies) copyBytes(bytes, place);
       return;
     }
     // One chunk may be wanted any number of times.
@@ -332,6 +334,12 @@ export class PackSet {
     return [...frames.values()];
   }
 
+  #encKey(keyEpoch: number): Buffer {
+    const key = this.#encKeys.get(keyEpoch) ?? deriveEpochKeys(this.#secrets, keyEpoch).encKey;
+    this.#encKeys.set(keyEpoch, key);
+    return key;
+  }
+
   /** All of one key epoch; bases are those of the one frame that needs any. */
   async #decode(
     batch: readonly PlacedFrame[],
@@ -340,10 +348,9 @@ export class PackSet {
   ): Promise<Buffer[]> {
     const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
-    const { encKey } = deriveEpochKeys(this.#secrets, keyEpoch);
     try {
       return await decodeFrames(
-        { encKey },
+        { encKey: this.#encKey(keyEpoch) },
         batch.map((frame) => ({ ...toDecode(frame, packs.path(frame.packId)), bases })),
         into,
       );
