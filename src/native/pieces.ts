@@ -87,9 +87,12 @@ function unpackPieces(native: NativePieces): CutPiece[] {
     let consumed = 0;
     for (const length of lengths) consumed += length;
     const error = errnoName(errors[index] ?? 0);
-    const state =
-      error === undefined ? { stat: packedStat(numbers, identities, index) } : { error };
-    pieces.push({ ...state, bytesRead, lengths, ids, consumed, dataOffset });
+    if (error === undefined) {
+      const stat = packedStat(numbers, identities, index);
+      pieces.push({ stat, bytesRead, lengths, ids, consumed, dataOffset });
+    } else {
+      pieces.push({ error, bytesRead, lengths, ids, consumed, dataOffset });
+    }
     dataOffset += bytesRead;
     first = end;
   }

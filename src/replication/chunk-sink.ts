@@ -120,11 +120,22 @@ export class ChunkSink {
     return this.#packBytes;
   }
 
+  /** As put(); resolves when there is room for more. */
+  async add(data: SharedBuffer, start: number, lengths: Uint32Array, ids: Buffer): Promise<void> {
+    this.put(data, start, lengths, ids);
+    if (this.isFull) await this.flush();
+  }
+
+  /** It is time for flush(). */
+  get isFull(): boolean {
+    return this.#size >= NEW_CHUNKS_BATCH_SIZE || this.#buffers.size > NEW_CHUNKS_BUFFERS_MAX;
+  }
+
   /**
    * Takes chunks that lie in data one after another from start on; ids has 32 bytes for each
-   * length. What is needed later of the data is held. Resolves when there is room for more.
+   * length. What is needed later of the data is held.
    */
-  async add(data: SharedBuffer, start: number, lengths: Uint32Array, ids: Buffer): Promise<void> {
+  put(data: SharedBuffer, start: number, lengths: Uint32Array, ids: Buffer): void {
     const { added, known } = this.#components;
     let offset = start;
     for (const [index, length] of lengths.entries()) {
@@ -143,15 +154,12 @@ export class ChunkSink {
         this.#size += length;
         this.#uniqueBytes += length;
         this.#buffers.add(data);
-        const isFull =
-          this.#size >= NEW_CHUNKS_BATCH_SIZE || this.#buffers.size > NEW_CHUNKS_BUFFERS_MAX;
-        if (isFull) await this.#launch();
       }
       offset = end;
     }
   }
 
-  /** The stream has a chunk of the parent's packs that is not given to add(). */
+  /** The stream has a chunk of the parent's packs that is not given to put(). */
   pass(id: ChunkId): void {
     const number = this.#components.known.find(id);
     if (number >= 0) this.#passed = { number, bytes: Infinity };
@@ -159,14 +167,15 @@ export class ChunkSink {
 
   /** Resolves when every chunk lies in a pack. */
   async finish(): Promise<void> {
-    if (this.#chunks.length > 0) await this.#launch();
+    if (this.#chunks.length > 0) await this.flush();
     for (const batch of this.#batches.splice(0)) await this.#take(batch);
     for (const group of this.#groups.finish()) await this.#store(group);
     await this.#tail;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #launch(): Promise<void> {
+  /** Has what was put here looked at and stored; resolves when there is room for more. */
+  async flush(): Promise<void> {
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#size = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads files into chunks, in order: small ones hundreds at a time and some batches ahead, large
 // ones piece by piece. A file that changes while it is read is read again.
+import assert from 'node:assert/strict';
 import { ReplicationError, hasCode } from '../base/errors.ts';
 import {
   READ_ATTEMPTS_MAX,
@@ -22,7 +23,7 @@ import {
 } from '../native/pieces.ts';
 import type { ChunkSink } from './chunk-sink.ts';
 import { printablePath } from './printable-path.ts';
-import { pushRefs } from './recipe-writer.ts';
+import { chunkRefs } from './recipe-writer.ts';
 import { absolutePath, isSameFile, type SourceEntry } from './tree-scanner.ts';
 
 /** What was read, and the state of the file that it belongs to. */
@@ -36,9 +37,14 @@ export type ReadResult =
   | { readonly entry: SourceEntry; readonly content: FileContent }
   | { readonly entry: SourceEntry; readonly skipped: 'unreadable' | 'gone' };
 
+/** A promise only where there is something to wait for: one for each small file takes its time. */
+export type Reading = ReadResult | Promise<ReadResult>;
+
 interface Init {
   /** Absolute. */
   readonly root: Buffer;
+  /** Entries of type file. */
+  readonly files: AsyncIterable<readonly SourceEntry[]>;
   readonly keys: ChunkKeys;
   /** Batches that are read at once. */
   readonly threads: number;
@@ -83,6 +89,8 @@ export class FileReader {
   /** Bytes that one call reads. */
   readonly #batchSize: number;
   readonly #buffers: BufferPool;
+  readonly #read: AsyncGenerator<Iterator<Reading>>;
+  #readings: Iterator<Reading> = [].values();
 
   constructor(components: { readonly sink: ChunkSink }, init: Init) {
     this.#sink = components.sink;
@@ -90,10 +98,27 @@ export class FileReader {
     // A piece has at least one whole chunk.
     this.#batchSize = Math.max(READ_BATCH_SIZE, chunkSizeMax(init.keys.average));
     this.#buffers = new BufferPool({ size: this.#batchSize });
+    this.#read = this.#readAll(init.files);
   }
 
-  /** One result for each of the files (entries of type file), in their order. */
-  async *read(files: AsyncIterable<readonly SourceEntry[]>): AsyncGenerator<ReadResult> {
+  /**
+   * One result for each of the files, in their order; to be called as often as there are files. The
+   * chunks of a file go to the sink when its result is taken; the taker flushes the sink.
+   */
+  next(): Reading {
+    const next = this.#readings.next();
+    return next.done === true ? this.#nextOfMore() : next.value;
+  }
+
+  async #nextOfMore(): Promise<ReadResult> {
+    const more = await this.#read.next();
+    assert(more.done !== true, 'there is a result for each file');
+    this.#readings = more.value;
+    return this.next();
+  }
+
+  /** The readings, some at a time. */
+  async *#readAll(files: AsyncIterable<readonly SourceEntry[]>): AsyncGenerator<Iterator<Reading>> {
     const groups = groupFiles(files, this.#batchSize);
     const ahead: Job[] = [];
     for (;;) {
@@ -106,9 +131,9 @@ export class FileReader {
       const job = ahead.shift();
       if (job === undefined) return;
       if (job.batch === undefined) {
-        for (const entry of job.files) yield await this.#readAlone(entry, entry.stat, entry.holes);
+        yield job.files.map((entry) => this.#readAlone(entry, entry.stat, entry.holes)).values();
       } else {
-        yield* this.#takeBatch(job.files, await job.batch);
+        yield this.#takeBatch(job.files, await job.batch);
       }
     }
   }
@@ -142,26 +167,20 @@ export class FileReader {
     return { data, piece };
   }
 
-  async *#takeBatch(files: readonly SourceEntry[], batch: Batch): AsyncGenerator<ReadResult> {
+  *#takeBatch(files: readonly SourceEntry[], { data, pieces }: Batch): Generator<Reading> {
+    this.#init.onRead(pieces.reduce((sum, { bytesRead }) => sum + bytesRead, 0));
     for (const [index, entry] of files.entries()) {
-      const piece = batch.pieces[index];
+      const piece = pieces[index];
       if (piece === undefined) throw new TypeError('a piece was not read');
-      this.#init.onRead(piece.bytesRead);
       if (isWhole(piece, entry.stat, entry.stat.size)) {
-        const chunks = await this.#take(batch.data, piece);
+        this.#sink.put(data, piece.dataOffset, piece.lengths, piece.ids);
+        const chunks = chunkRefs(piece.lengths, piece.ids);
         yield { entry, content: { chunks, holes: [], stat: entry.stat } };
       } else {
-        yield await this.#readAgain(entry);
+        yield this.#readAgain(entry);
       }
     }
-    batch.data.release();
-  }
-
-  async #take(data: SharedBuffer, piece: CutPiece): Promise<ChunkRef[]> {
-    await this.#sink.add(data, piece.dataOffset, piece.lengths, piece.ids);
-    const chunks: ChunkRef[] = [];
-    pushRefs(chunks, piece.lengths, piece.ids);
-    return chunks;
+    data.release();
   }
 
   async #readAlone(
@@ -238,9 +257,10 @@ export class FileReader {
   }
 
   async #takeNamed({ data, piece, ids }: Naming): Promise<ChunkRef[]> {
-    const chunks = await this.#take(data, { ...piece, ids: await ids });
+    const named = await ids;
+    await this.#sink.add(data, piece.dataOffset, piece.lengths, named);
     data.release();
-    return chunks;
+    return chunkRefs(piece.lengths, named);
   }
 }
 

@@ -64,18 +64,21 @@ export class Ingest {
 
   /** The chunks are stored when this resolves, except those that the sink still holds. */
   async run(parent: RecipeCursor | undefined): Promise<IngestResult> {
+    const { sink } = this.#components;
     const { tree, signal } = this.#init;
-    const results = this.#reader().read(tree.entriesToRead());
+    const reader = this.#reader();
     for await (const batch of tree.entries()) {
       for (const { entry, isToRead } of batch) {
         signal.throwIfAborted();
         if (isToRead) {
           this.#passKnown();
-          const next: IteratorResult<ReadResult, unknown> = await results.next();
-          if (next.done !== true) await this.#addRead(next.value);
+          const reading = reader.next();
+          this.#addRead(reading instanceof Promise ? await reading : reading);
+          if (sink.isFull) await sink.flush();
         } else {
           await this.#addKnown(entry, parent);
         }
+        if (this.#recipe.isFull) await this.#recipe.flush();
         this.#filesDone += 1;
       }
       await this.#components.stamps.flush();
@@ -104,16 +107,15 @@ export class Ingest {
         packBytes: sink.packBytes,
       });
     };
-    return new FileReader({ sink }, { root: tree.root, keys, threads, signal, onRead });
+    const { root } = tree;
+    const files = tree.entriesToRead();
+    return new FileReader({ sink }, { root, files, keys, threads, signal, onRead });
   }
 
-  async #addRead(result: ReadResult): Promise<void> {
+  #addRead(result: ReadResult): void {
     const { entry } = result;
-    if ('skipped' in result) {
-      this.#leaveOut(entry, result.skipped);
-    } else {
-      await this.#addFile(entry, result.content);
-    }
+    if ('skipped' in result) this.#leaveOut(entry, result.skipped);
+    else this.#addFile(entry, result.content);
   }
 
   async #addKnown(entry: SourceEntry, parent: RecipeCursor | undefined): Promise<void> {
@@ -125,7 +127,7 @@ export class Ingest {
       // The stamp covers the time of the last change of metadata, so the whole entry is the same.
       this.#count(entry, entry.stat, entry.holes);
       this.#lastKnown = known;
-      await this.#recipe.appendEncoded(known.bytes);
+      this.#recipe.appendEncoded(known.bytes);
       return;
     }
     if (entry.type === 'hardlink' && this.#leftOut.has(keyOf(entry.target))) {
@@ -133,7 +135,7 @@ export class Ingest {
       return;
     }
     this.#allocatedBytes += plainSpace(entry.type);
-    await this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
+    this.#recipe.append(recipeEntry(entry, entry.stat, [], []));
   }
 
   /** Tells the sink where the stream is after files that are not read. */
@@ -143,9 +145,9 @@ export class Ingest {
     if (lastChunk !== undefined) this.#components.sink.pass(lastChunk.id);
   }
 
-  async #addFile(entry: SourceEntry, { chunks, holes, stat }: FileContent): Promise<void> {
+  #addFile(entry: SourceEntry, { chunks, holes, stat }: FileContent): void {
     this.#count(entry, stat, holes);
-    await this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
+    this.#recipe.append(recipeEntry(entry, stat, chunks, holes));
   }
 
   #count({ path }: SourceEntry, stat: EntryStat, holes: readonly Hole[]): void {
@@ -172,7 +174,7 @@ function recipeEntry(
     const none = { mode: 0, uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, xattrs: [] };
     return { path, type, ...none, size: 0, chunks: [], ...(target && { target }) };
   }
-  return {
+  const content = {
     path,
     type,
     mode: stat.mode,
@@ -182,10 +184,10 @@ function recipeEntry(
     mtimeNsec: stat.mtimeNanoseconds,
     xattrs,
     size: type === 'file' ? stat.size : 0,
-    ...(target === undefined ? {} : { target }),
-    ...(holes.length === 0 ? {} : { holes }),
     chunks,
   };
+  if (target === undefined && holes.length === 0) return content;
+  return { ...content, ...(target && { target }), ...(holes.length > 0 && { holes }) };
 }
 
 function keyOf(path: Buffer | undefined): string {

@@ -29,13 +29,18 @@ export class RecipeWriter {
     this.#keys = init.keys;
   }
 
+  /** There is enough for flush(). */
+  get isFull(): boolean {
+    return this.#pending >= RECIPE_BATCH_SIZE;
+  }
+
   /** Entries come in the order of comparePaths, the root folder first. */
-  append(entry: RecipeEntry): Promise<void> {
-    return this.appendEncoded(encodeRecipeEntry(entry));
+  append(entry: RecipeEntry): void {
+    this.appendEncoded(encodeRecipeEntry(entry));
   }
 
   /** An entry as another recipe has it. */
-  async appendEncoded(bytes: Buffer): Promise<void> {
+  appendEncoded(bytes: Buffer): void {
     const needed = this.#pending + bytes.length;
     if (needed > this.#bytes.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
@@ -43,7 +48,11 @@ export class RecipeWriter {
       this.#bytes = larger;
     }
     this.#pending += bytes.copy(this.#bytes, this.#pending);
-    if (this.#pending >= RECIPE_BATCH_SIZE) await this.#cut(false);
+  }
+
+  /** Cuts chunks from what is there; to be called when it is full, so that it does not pile up. */
+  async flush(): Promise<void> {
+    await this.#cut(false);
   }
 
   /**
@@ -70,7 +79,7 @@ export class RecipeWriter {
     const stream = this.#bytes.subarray(0, this.#pending);
     const { lengths, ids, consumed } = await cutAndName(this.#keys, stream, isLast);
     await this.#sink.add(new SharedBuffer(stream), 0, lengths, ids);
-    pushRefs(this.#chunks, lengths, ids);
+    for (const ref of chunkRefs(lengths, ids)) this.#chunks.push(ref);
     this.#length += consumed;
     // The sink may hold what was cut.
     this.#bytes = Buffer.allocUnsafeSlow(RECIPE_BATCH_SIZE + stream.length - consumed);
@@ -80,16 +89,16 @@ export class RecipeWriter {
   async #store(bytes: Buffer): Promise<ChunkRef[]> {
     const { lengths, ids } = await cutAndName(this.#keys, bytes, true);
     await this.#sink.add(new SharedBuffer(bytes), 0, lengths, ids);
-    const chunks: ChunkRef[] = [];
-    pushRefs(chunks, lengths, ids);
-    return chunks;
+    return chunkRefs(lengths, ids);
   }
 }
 
-/** Appends the chunks that a cut found to a list. */
-export function pushRefs(chunks: ChunkRef[], lengths: Uint32Array, ids: Buffer): void {
+/** The chunks that a cut found. */
+export function chunkRefs(lengths: Uint32Array, ids: Buffer): ChunkRef[] {
+  const chunks: ChunkRef[] = [];
   for (const [index, length] of lengths.entries()) {
     const at = index * CHUNK_ID_SIZE;
     chunks.push({ id: ids.subarray(at, at + CHUNK_ID_SIZE), length });
   }
+  return chunks;
 }

@@ -182,14 +182,9 @@ class Selection {
     }
     const first = type === 'folder' ? undefined : this.#firstName(path, stat);
     const text = first ?? target;
-    return {
-      path,
-      type: first === undefined ? type : 'hardlink',
-      stat,
-      xattrs: attributes,
-      ...(text === undefined ? {} : { target: text }),
-      holes,
-    };
+    if (text === undefined) return { path, type, stat, xattrs: attributes, holes };
+    const kind = first === undefined ? type : 'hardlink';
+    return { path, type: kind, stat, xattrs: attributes, target: text, holes };
   }
 
   /** The path under which an inode with several names was met before. */
