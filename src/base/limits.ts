@@ -295,6 +295,8 @@ export const SPOOL_MEMORY_MAX = 4 * MiB;
 export const ENTRY_INDEX_SIZE = 256;
 /** Bytes of recipe kept before chunks are cut from them; a few longest chunks. */
 export const RECIPE_BATCH_SIZE = 4 * MiB;
+/** Bytes of recipe read at once: each entry is several objects until it has been looked at. */
+export const RECIPE_READ_SIZE = 1 * MiB;
 /** Reads of a file that changes meanwhile before the publish is given up. */
 export const READ_ATTEMPTS_MAX = 3;
 /** A file changed this shortly before it was looked at may change again within one clock tick. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads a recipe back from the packs, in order and without holding the whole of it.
 import { ReplicationError } from '../base/errors.ts';
-import { RECIPE_BATCH_SIZE, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
+import { RECIPE_READ_SIZE, RECIPE_ROOT_CHUNKS_MAX } from '../base/limits.ts';
 import {
   chunkListLength,
   decodeChunkList,
@@ -87,7 +87,7 @@ async function* readInBatches(
   for (const [index, { id, length }] of chunks.entries()) {
     batch.push(id);
     size += length;
-    if (size < RECIPE_BATCH_SIZE && index + 1 < chunks.length) continue;
+    if (size < RECIPE_READ_SIZE && index + 1 < chunks.length) continue;
     signal?.throwIfAborted();
     yield Buffer.concat(await source.readChunks(batch, signal));
     batch = [];
