@@ -52,22 +52,6 @@ void AichTree::endPart() {
   blocks_.clear();
 }
 
-void AichTree::addParts(const uint8_t* const* parts, size_t count) {
-  constexpr size_t kWholeBlocks = kPartSize / kBlockSize;
-  std::vector<const uint8_t*> blocks, lastBlocks;
-  for (size_t part = 0; part < count; ++part) {
-    for (size_t i = 0; i < kWholeBlocks; ++i) blocks.push_back(parts[part] + i * kBlockSize);
-    lastBlocks.push_back(parts[part] + kWholeBlocks * kBlockSize);
-  }
-  const std::vector<Sha1Digest> digests = hashBlocks(blocks, kBlockSize);
-  const std::vector<Sha1Digest> lastDigests = hashBlocks(lastBlocks, kPartSize % kBlockSize);
-  for (size_t part = 0; part < count; ++part) {
-    for (size_t i = 0; i < kWholeBlocks; ++i) addBlock(digests[part * kWholeBlocks + i]);
-    addBlock(lastDigests[part]);
-    endPart();
-  }
-}
-
 Sha1Digest AichTree::finish() {
   MULEPLEX_CHECK(blocks_.empty() && !parts_.empty());
   const Sha1Digest root = partRoot(0, parts_.size(), true);

@@ -32,8 +32,6 @@ class AichTree {
   void addBlock(const Sha1Digest& hash);
   /// Ends a part of at least one block.
   void endPart();
-  /// Whole parts, one after another; their blocks are hashed several at once.
-  void addParts(const uint8_t* const* parts, size_t count);
   /// Root over all parts, of which there is at least one; the object is then as new.
   Sha1Digest finish();
 

@@ -11,7 +11,7 @@
 namespace muleplex {
 namespace {
 
-/// For so few, the two hashes of each in turn are as fast.
+/// For so few, the two hashes of each in turn are no slower.
 constexpr size_t kAloneMax = 2;
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "aich_tree.h"
+#include "aich_hasher.h"
 #include "chunker.h"
 #include "ed2k_layout.h"
 #include "huge_buffer.h"
@@ -51,9 +51,9 @@ void measureHashes(uint8_t* data) {
           [&] { md4Lanes(parts.data(), kPartCount, kPartSize, digests.data()); });
   measure("md4-one", kPartSize, [&] { md4(data, kPartSize, digests.data()); });
   measure("aich", kDataSize, [&] {
-    AichTree tree;
-    tree.addParts(parts.data(), kPartCount);
-    tree.finish();
+    AichHasher hasher;
+    hasher.update(data, kDataSize);
+    hasher.finish();
   });
   measure("sha256-many", kDataSize,
           [&] { sha256Lanes(parts.data(), kPartCount, kPartSize, digests.data()); });

@@ -52,11 +52,14 @@ export function deriveDomainKeys(secrets: DomainSecrets): { idKey: Buffer; gearK
   };
 }
 
-/** Keys of frames, 32 bytes each; ERR_KEY_MISSING when the secret of the epoch is not here. */
-export function deriveEpochKeys(
-  secrets: DomainSecrets,
-  epoch: number,
-): { encKey: Buffer; sivKey: Buffer } {
+/** Of frames, 32 bytes each. */
+export interface EpochKeys {
+  readonly encKey: Buffer;
+  readonly sivKey: Buffer;
+}
+
+/** ERR_KEY_MISSING when the secret of the epoch is not here. */
+export function deriveEpochKeys(secrets: DomainSecrets, epoch: number): EpochKeys {
   const found = secrets.epochs.find((candidate) => candidate.epoch === epoch);
   if (found === undefined) {
     throw new ReplicationError('ERR_KEY_MISSING', `the secret of key epoch ${epoch} is not here`, {
@@ -66,6 +69,16 @@ export function deriveEpochKeys(
   return {
     encKey: derive(found.secret, 'encryptionKey'),
     sivKey: derive(found.secret, 'saltKey'),
+  };
+}
+
+/** The same for one who asks often: each epoch's are derived once. */
+export function epochKeysOf(secrets: DomainSecrets): (epoch: number) => EpochKeys {
+  const derived = new Map<number, EpochKeys>();
+  return (epoch) => {
+    const keys = derived.get(epoch) ?? deriveEpochKeys(secrets, epoch);
+    derived.set(epoch, keys);
+    return keys;
   };
 }
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The keys of a data set in the shapes in which the kernels and the store take them.
 import { ReplicationError } from '../base/errors.ts';
-import { deriveDomainKeys, deriveEpochKeys, type DomainSecrets } from '../dataset/keys.ts';
+import {
+  deriveDomainKeys,
+  epochKeysOf,
+  type DomainSecrets,
+  type EpochKeys,
+} from '../dataset/keys.ts';
 
 export interface DatasetKeys {
   /** Names chunks. */
@@ -11,20 +16,15 @@ export interface DatasetKeys {
   /** The newest key epoch: new frames are made under it. */
   readonly keyEpoch: number;
   /** ERR_KEY_MISSING for an epoch whose secret is not here. */
-  epochKeys(epoch: number): { readonly encKey: Buffer; readonly sivKey: Buffer };
+  epochKeys(epoch: number): EpochKeys;
 }
 
 export function datasetKeys(secrets: DomainSecrets): DatasetKeys {
   const newest = secrets.epochs.at(-1);
   if (newest === undefined) throw new ReplicationError('ERR_KEY_MISSING', 'no key epoch is here');
-  const derived = new Map<number, { encKey: Buffer; sivKey: Buffer }>();
   return {
     ...deriveDomainKeys(secrets),
     keyEpoch: newest.epoch,
-    epochKeys: (epoch) => {
-      const keys = derived.get(epoch) ?? deriveEpochKeys(secrets, epoch);
-      derived.set(epoch, keys);
-      return keys;
-    },
+    epochKeys: epochKeysOf(secrets),
   };
 }

@@ -13,8 +13,12 @@ import type { Logger } from '../base/logger.ts';
 import type { PackDescriptor } from '../dataset/descriptor.ts';
 import { CHUNK_ID_SIZE, type ChunkRef } from '../dataset/chunk-list.ts';
 import type { ChunkId, PackId } from '../dataset/ids.ts';
-import { deriveDomainKeys, deriveEpochKeys } from '../dataset/keys.ts';
-import type { DomainSecrets } from '../dataset/keys.ts';
+import {
+  deriveDomainKeys,
+  epochKeysOf,
+  type DomainSecrets,
+  type EpochKeys,
+} from '../dataset/keys.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
 import { copyChunks } from '../native/chunker.ts';
@@ -65,8 +69,7 @@ export class PackSet {
   readonly #components: Components;
   readonly #secrets: DomainSecrets;
   readonly #idKey: Buffer;
-  /** By key epoch, as far as they were needed. */
-  readonly #encKeys = new Map<number, Buffer>();
+  readonly #epochKeys: (epoch: number) => EpochKeys;
   readonly #chunks: ChunkIndex;
   readonly #kept = new KeptFrames(FRAMES_KEPT_SIZE_MAX);
   /** Those that a publish takes bases from. */
@@ -78,6 +81,7 @@ export class PackSet {
     this.#components = components;
     this.#secrets = init.secrets;
     this.#idKey = deriveDomainKeys(init.secrets).idKey;
+    this.#epochKeys = epochKeysOf(init.secrets);
     this.#chunks = new ChunkIndex(components.index, init);
   }
 
@@ -334,12 +338,6 @@ export class PackSet {
     return [...frames.values()];
   }
 
-  #encKey(keyEpoch: number): Buffer {
-    const key = this.#encKeys.get(keyEpoch) ?? deriveEpochKeys(this.#secrets, keyEpoch).encKey;
-    this.#encKeys.set(keyEpoch, key);
-    return key;
-  }
-
   /** All of one key epoch; bases are those of the one frame that needs any. */
   async #decode(
     batch: readonly PlacedFrame[],
@@ -350,7 +348,7 @@ export class PackSet {
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     try {
       return await decodeFrames(
-        { encKey: this.#encKey(keyEpoch) },
+        { encKey: this.#epochKeys(keyEpoch).encKey },
         batch.map((frame) => ({ ...toDecode(frame, packs.path(frame.packId)), bases })),
         into,
       );
