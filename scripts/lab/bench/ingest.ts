@@ -3,6 +3,7 @@
 // would take else, each in turn, and what comes back is compared with the second version.
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -19,6 +20,8 @@ import { shell, type Folders } from './timed-shell.ts';
 const ROOT = dirname(fileURLToPath(new URL('../../../../package.json', import.meta.url)));
 const MB = 1e6;
 const PASSWORD = 'benchmark';
+/** ext4 counts inodes as deleted lately for 60 s, and for 300 s more while that is not on disk. */
+const DISK_REST_MS = 61_000;
 
 interface ToolFigures {
   readonly name: string;
@@ -242,8 +245,12 @@ async function main(cleanup: Cleanup): Promise<void> {
     options.v1 === undefined ? (await run([join(ROOT, 'scripts/ingest-input')])).trim() : '';
   const v1 = options.v1 ?? join(set, 'v1');
   const v2 = options.v2 ?? join(set, 'v2');
-  // All is deleted at the end: for minutes after a deletion ext4 looks long for inodes that may be
-  // used again, and the next tool's restore would be the one to wait.
+  // For a while after a deletion ext4 looks long for inodes that may be used again, and the restore
+  // that comes next would be the one to wait: so all is deleted at the end, and what was deleted
+  // before has rested when the first tool begins.
+  say('syncing, and letting the disk rest for a minute');
+  await run(['sync']);
+  await setTimeout(DISK_REST_MS);
   const tools: ToolFigures[] = [];
   for (const name of wanted) {
     say(name);
