@@ -2,8 +2,9 @@
 // Debian's unmodified aMule 2.3.3 and a core of ours in an open swarm: each downloads from the
 // other what the other shares by itself, byte for byte; a pack does not exist for it.
 //
-// Stock aMule at times no longer notices what its socket receives, and stands still until it times
-// out. Here it is then started again, and goes on where it was.
+// Stock aMule at times no longer notices what a socket receives, and at times leaves a file that
+// has all its parts where it is. Both are then started again, and go on: for minutes, the one would
+// not ask the other again, or not be heard.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -44,12 +45,12 @@ async function offer(folder: string, name: string, bytes: Buffer): Promise<void>
 interface Pair {
   readonly to: Amuled;
   readonly from: Amuled;
-  /** Which of them is Debian's. */
-  readonly stock: Amuled;
+  /** Starts both again. */
+  readonly restart: () => Promise<void>;
 }
 
 /** `to` downloads what `from` shares; resolves when it is complete and the same. */
-async function download({ to, from, stock }: Pair, name: string): Promise<void> {
+async function download({ to, from, restart }: Pair, name: string): Promise<void> {
   const path = join(from.incoming, name);
   await eventually(`${name} is shared`, async () =>
     (await from.ec.sharedFiles()).some((file) => file.name === name),
@@ -70,14 +71,13 @@ async function download({ to, from, stock }: Pair, name: string): Promise<void> 
       const found = (await to.ec.downloads()).find((one) => one.fileHash === fileHash);
       if (found?.bytesDone !== last.bytes) {
         Object.assign(last, { bytes: found?.bytesDone ?? 0, atMs: Date.now() });
-      } else if (found.sourceCount === 0) {
+      } else if (Date.now() - last.atMs > STALL_MS) {
+        await restart();
+        last.atMs = Date.now();
+      } else if (found.sourceCount === 0 && found.bytesDone < size) {
         // aMule forgets a source that is added in its first second. The link adds it again.
         await to.ec.addLink(link);
         await delay(1000);
-      } else if (found.bytesDone < size && Date.now() - last.atMs > STALL_MS) {
-        await stock.restart();
-        await stock.connectTo(SERVER);
-        last.atMs = Date.now();
       }
       return false;
     },
@@ -107,15 +107,25 @@ if (isInOwnNetwork(import.meta.url, [OURS, STOCK, SERVER.host])) {
       const core = new ControlCore({
         ...{ ...components, transport: new ExternalTransport(components, { socketPath }) },
       });
-      try {
-        await core.start();
+      const pack = await makeTestPack(ourFolder, 100_000, 3);
+      const beginOurs = async (): Promise<void> => {
         await core.setTrust(trustOf(ours.endPoint, [], true));
-        const pack = await makeTestPack(ourFolder, 100_000, 3);
         await core.share([pack]);
         await ours.connectTo(SERVER);
+      };
+      const restart = async (): Promise<void> => {
+        const answered = new Promise<void>((resolve) => core.onRestart(resolve));
+        await Promise.all([ours.restart(), stock.restart()]);
+        await answered;
+        await beginOurs();
         await stock.connectTo(SERVER);
-        await download({ to: stock, from: ours, stock }, 'ours.bin');
-        await download({ to: ours, from: stock, stock }, 'stock.bin');
+      };
+      try {
+        await core.start();
+        await beginOurs();
+        await stock.connectTo(SERVER);
+        await download({ to: stock, from: ours, restart }, 'ours.bin');
+        await download({ to: ours, from: stock, restart }, 'stock.bin');
         const { host, port } = ours.endPoint;
         const { size, fileHash } = pack;
         const link = { name: 'pack', size, fileHash, sources: [{ host, port }] };
