@@ -126,29 +126,27 @@ class DecodeTask final : public Task {
       : encKey_(keyOf(info[0])),
         sivKey_(optionalKeyOf(info[1])),
         pin_(pin(info[2])),
-        intoPin_(pin(info[3])) {
+        places_(bytesOfEach(info[3])),
+        placesPin_(pin(info[3])) {
     const auto array = info[2].As<Napi::Array>();
     MULEPLEX_CHECK(array.IsArray());
+    MULEPLEX_CHECK(array.Length() == places_.size());
     items_.reserve(array.Length());
     for (uint32_t i = 0; i < array.Length(); ++i) {
       const Napi::HandleScope scope(info.Env());
       items_.push_back(itemOf(array.Get(i).As<Napi::Object>()));
-      rawSize_ += items_.back().header.rawLength;
+      MULEPLEX_CHECK(places_[i].size == items_.back().header.rawLength);
     }
-    const ByteView room = bytesOf(info[3]);
-    MULEPLEX_CHECK(room.size >= rawSize_);
-    into_ = const_cast<uint8_t*>(room.data);
   }
 
   void run() override {
     FrameDecoder decoder(encKey_, sivKey_ ? &*sivKey_ : nullptr);
     const ObjectPool<Scratch>::Lent memory = readPool().take();
-    uint8_t* raw = into_;
     for (size_t i = 0; i < items_.size(); ++i) {
       const DecodeItem& item = items_[i];
       const ByteView frame = item.path.empty() ? item.frame : readFrame(item, *memory, i);
-      decoder.decode(item.header, item.bases, {frame.data, frame.size}, raw, i);
-      raw += item.header.rawLength;
+      uint8_t* const place = const_cast<uint8_t*>(places_[i].data);
+      decoder.decode(item.header, item.bases, {frame.data, frame.size}, place, i);
     }
   }
 
@@ -195,10 +193,9 @@ class DecodeTask final : public Task {
   std::optional<SecretKey> sivKey_;
   Pin pin_;
   std::vector<DecodeItem> items_;
-  size_t rawSize_ = 0;
   PieceReader reader_;
-  Pin intoPin_;
-  uint8_t* into_ = nullptr;
+  std::vector<ByteView> places_;
+  Pin placesPin_;
 };
 
 /// encodeFrames(encKey, sivKey, keyEpoch, level, chunks[], bases[], baseIds, into) =>
@@ -208,9 +205,9 @@ Napi::Value encodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<EncodeTask>(info));
 }
 
-/// decodeFrames(encKey, sivKey | undefined, items[], into) => Promise<undefined>: `into` gets all
-/// chunks end to end; items are {frame | path, offset, length; codec, keyEpoch, rawLength, baseIds,
-/// bases[]}.
+/// decodeFrames(encKey, sivKey | undefined, items[], places[]) => Promise<undefined>: places are
+/// buffers of the raw lengths; items are {frame | path, offset, length; codec, keyEpoch, rawLength,
+/// baseIds, bases[]}.
 Napi::Value decodeFrames(const Napi::CallbackInfo& info) {
   return startTask(info.Env(), std::make_unique<DecodeTask>(info));
 }

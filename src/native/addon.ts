@@ -171,7 +171,7 @@ export interface NativeAddon {
     encKey: Buffer,
     sivKey: Buffer | undefined,
     items: readonly NativeDecodeItem[],
-    into: Buffer,
+    places: readonly Buffer[],
   ): Promise<void>;
   readFolders(paths: readonly Buffer[]): Promise<NativeFolders>;
   readAndCut(

@@ -234,8 +234,8 @@ function decodeItem(item: FrameToDecode, index: number): NativeDecodeItem {
 }
 
 /**
- * Decodes frames, in order; the results share memory, that of `into` when it is given, which has
- * room for them. Rejects with details.index naming the frame:
+ * Decodes frames, each to its place, a buffer of its raw length; without places the results share
+ * memory. Rejects with details.index naming the frame:
  * ERR_FRAME_CORRUPT when tag or salt do not match or the file ends early;
  * ERR_PACK_MALFORMED when codec, lengths and payload do not fit each other, or the codec is of a
  * later format; node:fs errors (with `index`) when a file cannot be read. Nothing is returned then.
@@ -243,21 +243,24 @@ function decodeItem(item: FrameToDecode, index: number): NativeDecodeItem {
 export async function decodeFrames(
   { encKey, sivKey }: FrameDecoderKeys,
   items: readonly FrameToDecode[],
-  into?: Buffer,
-): Promise<Buffer[]> {
+  places?: readonly Buffer[],
+): Promise<readonly Buffer[]> {
   checkKey('encKey', encKey);
   if (sivKey !== undefined) checkKey('sivKey', sivKey);
   checkInteger('number of items', items.length, 0, NATIVE_BATCH_ITEMS_MAX);
   const checked = items.map((item, index) => decodeItem(item, index));
-  const size = checked.reduce((sum, { rawLength }) => sum + rawLength, 0);
-  checkBatchBytes(size);
-  const raw = into ?? Buffer.allocUnsafeSlow(size);
-  checkInteger('room for the chunks', raw.length, size, Infinity);
-  await settled(nativeAddon().decodeFrames(encKey, sivKey, checked, raw));
-  let offset = 0;
-  return checked.map(({ rawLength }) => {
-    const chunk = raw.subarray(offset, offset + rawLength);
-    offset += rawLength;
-    return chunk;
-  });
+  checkBatchBytes(checked.reduce((sum, { rawLength }) => sum + rawLength, 0));
+  const raws = checkBuffers('places', places ?? newPlaces(checked), NATIVE_BATCH_ITEMS_MAX);
+  checkInteger('number of places', raws.length, checked.length, checked.length);
+  for (const [index, { rawLength }] of checked.entries()) {
+    checkInteger('length of a place', raws[index]?.length, rawLength, rawLength);
+  }
+  await settled(nativeAddon().decodeFrames(encKey, sivKey, checked, raws));
+  return raws;
+}
+
+function newPlaces(items: readonly { readonly rawLength: number }[]): Buffer[] {
+  const room = Buffer.allocUnsafeSlow(items.reduce((sum, { rawLength }) => sum + rawLength, 0));
+  let end = 0;
+  return items.map(({ rawLength }) => room.subarray(end, (end += rawLength)));
 }

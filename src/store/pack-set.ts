@@ -21,7 +21,7 @@ import {
 } from '../dataset/keys.ts';
 import type { FrameEntry } from '../dataset/pack-layout.ts';
 import { BufferPool } from '../native/buffer-pool.ts';
-import { copyChunks } from '../native/chunker.ts';
+import { copyChunks, nameChunks } from '../native/chunker.ts';
 import { decodeFrames } from '../native/frame.ts';
 import { copyBytes } from '../native/memory.ts';
 import { ChunkIndex, type ChunkIndexInit } from './chunk-index.ts';
@@ -217,8 +217,7 @@ export class PackSet {
     const wanted = { ids, places, checksIds: !isForBases };
     for (const batch of batchesOf(frames.filter((frame) => !isGroup(frame)))) {
       signal?.throwIfAborted();
-      const decoded = await this.#decode(batch, []);
-      await this.#copyOut(batch, decoded, wanted);
+      await this.#readPlain(batch, wanted);
     }
     const groups = frames.filter(isGroup);
     if (isForBases) groups.forEach(refuseBases);
@@ -228,26 +227,39 @@ export class PackSet {
         frame.key,
         frame.place.rawLength,
         (room) => this.#decodeGroup(frame, room, options),
-        (raw) => this.#copyOut([frame], [raw], wanted),
+        (raw) => this.#copyOut(frame, raw, wanted),
       );
     }
     return places;
   }
 
-  /** What is wanted of the frames goes to its places. ERR_PACK_CORRUPT when an id is another. */
-  async #copyOut(
-    frames: readonly WantedFrame[],
-    raws: readonly Buffer[],
-    { ids, places, checksIds }: Wanted,
-  ): Promise<void> {
-    const copies = frames.flatMap((frame, index) =>
-      frame.chunks.map(({ wantedIndex, start, end }) => ({
-        frame,
-        id: ids[wantedIndex],
-        bytes: raws[index]?.subarray(start, end) ?? NOTHING,
-        place: places[wantedIndex] ?? NOTHING,
-      })),
-    );
+  /** Frames of one chunk each are decoded where it goes. */
+  async #readPlain(batch: readonly WantedFrame[], wanted: Wanted): Promise<void> {
+    const { ids, places, checksIds } = wanted;
+    const firsts = batch.map(({ chunks }) => chunks[0]?.wantedIndex ?? -1);
+    const raws = firsts.map((index) => places[index] ?? NOTHING);
+    await this.#decode(batch, [], raws);
+    if (checksIds) {
+      const named = await nameChunks(this.#idKey, raws);
+      for (const [index, frame] of batch.entries()) {
+        checkId(frame, ids[firsts[index] ?? -1], named, index);
+      }
+    }
+    for (const [index, { chunks }] of batch.entries()) {
+      for (const { wantedIndex } of chunks.slice(1)) {
+        copyBytes(raws[index] ?? NOTHING, places[wantedIndex] ?? NOTHING);
+      }
+    }
+  }
+
+  /** What is wanted of the frame goes to its places. ERR_PACK_CORRUPT when an id is another. */
+  async #copyOut(frame: WantedFrame, raw: Buffer, wanted: Wanted): Promise<void> {
+    const { ids, places, checksIds } = wanted;
+    const copies = frame.chunks.map(({ wantedIndex, start, end }) => ({
+      id: ids[wantedIndex],
+      bytes: raw.subarray(start, end),
+      place: places[wantedIndex] ?? NOTHING,
+    }));
     if (!checksIds) {
       // For so little a thread takes longer to wake up.
       for (const { bytes, place } of copies) copyBytes(bytes, place);
@@ -261,11 +273,7 @@ export class PackSet {
         some.map(({ bytes }) => bytes),
         some.map(({ place }) => place),
       );
-      for (const [index, { frame, id }] of some.entries()) {
-        const at = index * CHUNK_ID_SIZE;
-        if (id?.compare(copied, at, at + CHUNK_ID_SIZE) === 0) continue;
-        throw packCorrupt(frame.packId, frame.place.offset);
-      }
+      for (const [index, { id }] of some.entries()) checkId(frame, id, copied, index);
     }
   }
 
@@ -281,13 +289,13 @@ export class PackSet {
   async #decodeGroup(frame: WantedFrame, into: Buffer, options: ReadOptions): Promise<void> {
     const { baseIds } = frame.place;
     if (baseIds.length === 0) {
-      await this.#decode([frame], [], into);
+      await this.#decode([frame], [], [into]);
       return;
     }
     const data = this.#bases.take();
     try {
       const bases = await this.#read(baseIds, data.bytes, { ...options, isForBases: true });
-      await this.#decode([frame], bases, into);
+      await this.#decode([frame], bases, [into]);
     } finally {
       data.release();
     }
@@ -342,15 +350,15 @@ export class PackSet {
   async #decode(
     batch: readonly PlacedFrame[],
     bases: readonly Buffer[],
-    into?: Buffer,
-  ): Promise<Buffer[]> {
+    places: readonly Buffer[],
+  ): Promise<void> {
     const { packs } = this.#components;
     const keyEpoch = batch[0]?.place.keyEpoch ?? 0;
     try {
-      return await decodeFrames(
+      await decodeFrames(
         { encKey: this.#epochKeys(keyEpoch).encKey },
         batch.map((frame) => ({ ...toDecode(frame, packs.path(frame.packId)), bases })),
-        into,
+        places,
       );
     } catch (error) {
       const frame = batch[failedIndex(error) ?? -1];
@@ -361,4 +369,16 @@ export class PackSet {
       throw isDamage ? packCorrupt(packId, frame.place.offset, error) : error;
     }
   }
+}
+
+/** ERR_PACK_CORRUPT when the id at this index of `named` is another. */
+function checkId(
+  { packId, place }: PlacedFrame,
+  id: ChunkId | undefined,
+  named: Buffer,
+  index: number,
+): void {
+  const at = index * CHUNK_ID_SIZE;
+  if (id?.compare(named, at, at + CHUNK_ID_SIZE) === 0) return;
+  throw packCorrupt(packId, place.offset);
 }

@@ -77,6 +77,19 @@ test('frames decode from memory and from a file', async (t) => {
   await assert.rejects(decodeFrames(KEYS, absent), { code: 'ENOENT', index: 0 });
 });
 
+test('each frame is decoded to the place that it is given', async () => {
+  const items: FrameToDecode[] = await encodeEach();
+  const room = Buffer.alloc(CHUNKS.reduce((sum, { length }) => sum + length, 0));
+  // In the other order than that of the frames.
+  let start = room.length;
+  const places = CHUNKS.map(({ length }) => room.subarray((start -= length), start + length));
+  await decodeFrames(KEYS, items, places);
+  assert.deepEqual(room, Buffer.concat([...CHUNKS].reverse()));
+  const refused = (error: unknown): boolean => hasCode(error, 'ERR_ARGUMENT_INVALID');
+  await assert.rejects(decodeFrames(KEYS, items, places.slice(1)), refused);
+  await assert.rejects(decodeFrames(KEYS, items, [...places].reverse()), refused);
+});
+
 test('a changed frame is refused by its index', async () => {
   const items: FrameToDecode[] = await encodeEach();
   const [first, second, third] = items;
