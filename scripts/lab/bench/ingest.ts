@@ -20,7 +20,7 @@ import { shell, type Folders } from './timed-shell.ts';
 const ROOT = dirname(fileURLToPath(new URL('../../../../package.json', import.meta.url)));
 const MB = 1e6;
 const PASSWORD = 'benchmark';
-/** ext4 counts inodes as deleted lately for 60 s, and for 300 s more while that is not on disk. */
+/** ext4 without a journal avoids inodes for 60 s after a deletion, 360 s if it is not on disk. */
 const DISK_REST_MS = 61_000;
 
 interface ToolFigures {
