@@ -238,7 +238,8 @@ function decodeItem(item: FrameToDecode, index: number): NativeDecodeItem {
  * memory. Rejects with details.index naming the frame:
  * ERR_FRAME_CORRUPT when tag or salt do not match or the file ends early;
  * ERR_PACK_MALFORMED when codec, lengths and payload do not fit each other, or the codec is of a
- * later format; node:fs errors (with `index`) when a file cannot be read. Nothing is returned then.
+ * later format; node:fs errors (with `index`) when a file cannot be read. What the places hold then
+ * is undefined.
  */
 export async function decodeFrames(
   { encKey, sivKey }: FrameDecoderKeys,

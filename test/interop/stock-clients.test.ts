@@ -3,8 +3,8 @@
 // other what the other shares by itself, byte for byte; a pack does not exist for it.
 //
 // Stock aMule at times no longer notices what a socket receives, and at times leaves a file that
-// has all its parts where it is. Both are then started again, and go on: for minutes, the one would
-// not ask the other again, or not be heard.
+// has all its parts where it is, which a core of ours must not. Both are then started again, and go
+// on: for minutes, the one would not ask the other again, or not be heard.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,12 +45,14 @@ async function offer(folder: string, name: string, bytes: Buffer): Promise<void>
 interface Pair {
   readonly to: Amuled;
   readonly from: Amuled;
+  /** Which of them is Debian's. */
+  readonly stock: Amuled;
   /** Starts both again. */
   readonly restart: () => Promise<void>;
 }
 
 /** `to` downloads what `from` shares; resolves when it is complete and the same. */
-async function download({ to, from, restart }: Pair, name: string): Promise<void> {
+async function download({ to, from, stock, restart }: Pair, name: string): Promise<void> {
   const path = join(from.incoming, name);
   await eventually(`${name} is shared`, async () =>
     (await from.ec.sharedFiles()).some((file) => file.name === name),
@@ -71,7 +73,7 @@ async function download({ to, from, restart }: Pair, name: string): Promise<void
       const found = (await to.ec.downloads()).find((one) => one.fileHash === fileHash);
       if (found?.bytesDone !== last.bytes) {
         Object.assign(last, { bytes: found?.bytesDone ?? 0, atMs: Date.now() });
-      } else if (Date.now() - last.atMs > STALL_MS) {
+      } else if (Date.now() - last.atMs > STALL_MS && (found.bytesDone < size || to === stock)) {
         await restart();
         last.atMs = Date.now();
       } else if (found.sourceCount === 0 && found.bytesDone < size) {
@@ -124,8 +126,8 @@ if (isInOwnNetwork(import.meta.url, [OURS, STOCK, SERVER.host])) {
         await core.start();
         await beginOurs();
         await stock.connectTo(SERVER);
-        await download({ to: stock, from: ours, restart }, 'ours.bin');
-        await download({ to: ours, from: stock, restart }, 'stock.bin');
+        await download({ to: stock, from: ours, stock, restart }, 'ours.bin');
+        await download({ to: ours, from: stock, stock, restart }, 'stock.bin');
         const { host, port } = ours.endPoint;
         const { size, fileHash } = pack;
         const link = { name: 'pack', size, fileHash, sources: [{ host, port }] };
